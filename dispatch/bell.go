@@ -1,0 +1,138 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// UnringLedger takes doorbells off jobs, so that the relay rings for them.
+type UnringLedger interface {
+	Unring(ctx context.Context, bells []job.Doorbell) error
+}
+
+// Bell rings for newly accepted jobs, after their commit and outside of the
+// request. It is the ledger's Bell. It is safe for concurrent use.
+type Bell struct {
+	client *asynq.Client // nil: nobody rings, workers here are woken
+	bus    *Bus
+	log    *slog.Logger
+	queue  chan []job.Doorbell // the ledger's writers send, Run receives
+	quiet  atomic.Int64        // until when, in Unix nanoseconds, nothing is rung: Redis was away
+
+	mu     sync.Mutex
+	ledger UnringLedger // guarded by mu; set by Attach
+}
+
+const (
+	bellQueue   = 4096
+	bellRingers = 4
+	quietTime   = time.Second
+)
+
+// NewBell returns a bell. Without a broker it only wakes this process's
+// workers.
+func NewBell(broker *Broker, bus *Bus, log *slog.Logger) *Bell {
+	b := &Bell{bus: bus, log: log, queue: make(chan []job.Doorbell, bellQueue)}
+	if broker != nil {
+		b.client = asynq.NewClientFromRedisClient(broker.client)
+	}
+	return b
+}
+
+// Attach says which ledger to tell of doorbells that could not be rung.
+func (b *Bell) Attach(l UnringLedger) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ledger = l
+}
+
+// Ready reports whether Redis took the latest doorbell.
+func (b *Bell) Ready() bool { return b.client != nil && time.Now().UnixNano() > b.quiet.Load() }
+
+// Ring rings soon. It never waits: what finds no room is found by the relay.
+func (b *Bell) Ring(bells []job.Doorbell) {
+	if b.client == nil {
+		b.bus.hintHere(due)
+		return
+	}
+	rung := bells[:0:0]
+	for _, bell := range bells {
+		if bell.ID != "" {
+			rung = append(rung, bell)
+		}
+	}
+	if len(rung) == 0 {
+		return
+	}
+	select {
+	case b.queue <- rung:
+	default:
+		b.log.Warn("too many doorbells to ring; the relay will find the jobs", "doorbells", len(rung))
+	}
+}
+
+// Run rings until ctx ends, and then what is still queued.
+func (b *Bell) Run(ctx context.Context) error {
+	var ringers sync.WaitGroup
+	for range bellRingers {
+		ringers.Go(func() {
+			for {
+				select {
+				case bells := <-b.queue:
+					b.ring(bells)
+				case <-ctx.Done():
+					select {
+					case bells := <-b.queue:
+						b.ring(bells)
+					default:
+						return
+					}
+				}
+			}
+		})
+	}
+	ringers.Wait()
+	return nil
+}
+
+func (b *Bell) ring(bells []job.Doorbell) {
+	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
+	defer cancel()
+	for i, bell := range bells {
+		if err := b.enqueue(ctx, bell); err != nil {
+			b.quiet.Store(time.Now().Add(quietTime).UnixNano())
+			b.log.Warn("doorbells not rung; the relay will ring when Redis is back", "doorbells", len(bells)-i, "error", err)
+			b.unring(bells[i:])
+			break
+		}
+	}
+	b.bus.rung()
+}
+
+func (b *Bell) enqueue(ctx context.Context, bell job.Doorbell) error {
+	if !b.Ready() {
+		return errQuiet
+	}
+	return enqueue(ctx, b.client, bell)
+}
+
+func (b *Bell) unring(bells []job.Doorbell) {
+	b.mu.Lock()
+	ledger := b.ledger
+	b.mu.Unlock()
+	if ledger == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
+	defer cancel()
+	if err := ledger.Unring(ctx, bells); err != nil {
+		b.log.Warn("doorbells not taken off; the relay will find the jobs", "doorbells", len(bells), "error", err)
+	}
+}

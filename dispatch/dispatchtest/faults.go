@@ -1,0 +1,193 @@
+package dispatchtest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/asyncops/asyncops/dispatch"
+	"github.com/asyncops/asyncops/internal/testkit"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/ledger"
+)
+
+// RunRedisFaults runs what only an installation with a Redis of its own can
+// meet: its loss in every form, and lost replies.
+func RunRedisFaults(t *testing.T, config func(testing.TB) ledger.Config) {
+	for name, test := range map[string]func(*testing.T, *fleet, *testkit.RedisServer){
+		"accepted while redis is away":     acceptedWithoutRedis,
+		"redis loses everything":           flushed,
+		"redis restarts empty":             restartedEmpty,
+		"redis freezes":                    frozenRedis,
+		"asynq's own tools see the queues": inspected,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testkit.Redis(t)
+			at := func(testing.TB) dispatch.Redis {
+				return dispatch.Redis{Mode: dispatch.Standalone, Addrs: []string{server.Addr()}}
+			}
+			test(t, newFleet(t, Harness{Ledger: config, Redis: at}), server)
+		})
+	}
+	t.Run("replies of dequeues are lost", func(t *testing.T) {
+		t.Parallel()
+		lostDequeues(t, config)
+	})
+}
+
+func once(t *testing.T, h *handler, ids []job.ID) {
+	t.Helper()
+	for _, id := range ids {
+		if got := h.ran(id); got != 1 {
+			t.Errorf("job %s ran %d times, want 1", id, got)
+		}
+	}
+}
+
+func acceptedWithoutRedis(t *testing.T, f *fleet, server *testkit.RedisServer) {
+	h := &handler{}
+	f.worker(dispatch.WorkerConfig{Concurrency: 10, ShutdownTimeout: time.Second}, h)
+	server.Kill()
+	ids := f.submit(300, nil)
+	server.Restart()
+	f.await(job.Completed, ids...)
+	once(t, h, ids)
+}
+
+func flushed(t *testing.T, f *fleet, server *testkit.RedisServer) {
+	gate := make(chan struct{})
+	h := &handler{run: until(gate)}
+	f.worker(dispatch.WorkerConfig{Concurrency: 10, ShutdownTimeout: time.Second}, h)
+	ids := f.submit(500, nil)
+	testkit.Eventually(t, patience, 10*time.Millisecond, func() error { return wantStates(f, ids, job.Active, 10) })
+	if _, err := server.Do("FLUSHALL"); err != nil {
+		t.Fatal(err)
+	}
+	close(gate)
+	f.await(job.Completed, ids...)
+	once(t, h, ids)
+	testkit.Eventually(t, patience, 100*time.Millisecond, func() error {
+		known, err := server.Do("SCARD", "asynq:queues")
+		if err == nil && known == "0" {
+			err = fmt.Errorf("no queue is registered with asynq again")
+		}
+		return err
+	})
+}
+
+func restartedEmpty(t *testing.T, f *fleet, server *testkit.RedisServer) {
+	h := &handler{run: func(ctx context.Context, j *job.Job) error {
+		return until(after(ctx, time.Millisecond))(ctx, j)
+	}}
+	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, h)
+	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, h)
+	ids := f.submit(400, nil)
+	server.Kill()
+	ids = append(ids, f.submit(100, nil)...)
+	server.Restart()
+	ids = append(ids, f.submit(100, nil)...)
+	f.await(job.Completed, ids...)
+	once(t, h, ids)
+}
+
+// after is closed after d, or when ctx ends.
+func after(ctx context.Context, d time.Duration) <-chan struct{} {
+	timed, cancel := context.WithTimeout(ctx, d)
+	context.AfterFunc(timed, cancel)
+	return timed.Done()
+}
+
+func frozenRedis(t *testing.T, f *fleet, server *testkit.RedisServer) {
+	gate := make(chan struct{})
+	h := &handler{run: until(gate)}
+	f.worker(dispatch.WorkerConfig{Concurrency: 5, ShutdownTimeout: time.Second}, h)
+	ids := f.submit(50, nil)
+	testkit.Eventually(t, patience, 10*time.Millisecond, func() error { return wantStates(f, ids, job.Active, 5) })
+	server.Freeze()
+	more := f.submit(50, nil) // accepted all the same
+	close(gate)
+	// What runs does not need Redis.
+	testkit.Eventually(t, patience, 10*time.Millisecond, func() error { return wantStates(f, ids, job.Active, 0) })
+	server.Thaw()
+	ids = append(ids, more...)
+	f.await(job.Completed, ids...)
+	once(t, h, ids)
+}
+
+func inspected(t *testing.T, f *fleet, server *testkit.RedisServer) {
+	ids := f.submit(250, nil) // nobody works
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	inspector := asynq.NewInspectorFromRedisClient(client)
+	testkit.Eventually(t, patience, 20*time.Millisecond, func() error {
+		queues, err := inspector.Queues()
+		if err != nil || !slices.Contains(queues, "default") {
+			return fmt.Errorf("queues = %v, %v; want default among them", queues, err)
+		}
+		tasks, err := inspector.ListPendingTasks("default")
+		if err != nil || len(tasks) != 3 {
+			return fmt.Errorf("%d doorbells pending, %v; want 3 for 250 jobs", len(tasks), err)
+		}
+		for _, task := range tasks {
+			if task.Type != "asyncops:doorbell" || len(task.Payload) > 37*job.MaxDoorbellJobs {
+				return fmt.Errorf("task %s of %d bytes, want a doorbell with ids", task.Type, len(task.Payload))
+			}
+		}
+		return nil
+	})
+	view, err := f.broker.Queue(t.Context(), "default")
+	if err != nil || view.Pending != 3 {
+		t.Errorf("Queue(default) = %+v, %v; want 3 pending", view, err)
+	}
+	h := &handler{}
+	f.worker(dispatch.WorkerConfig{Concurrency: 50, ShutdownTimeout: time.Second}, h)
+	f.await(job.Completed, ids...)
+}
+
+// lostDequeues cuts connections after Redis has run a dequeue and before the
+// worker hears of it: the doorbells are gone, the jobs must not be.
+func lostDequeues(t *testing.T, config func(testing.TB) ledger.Config) {
+	server := testkit.Redis(t)
+	proxy := testkit.Proxy(t, server.Addr())
+	through := func(testing.TB) dispatch.Redis {
+		return dispatch.Redis{Mode: dispatch.Standalone, Addrs: []string{proxy.Addr()}}
+	}
+	f := newFleet(t, Harness{Ledger: config, Redis: through})
+	h := &handler{}
+	var ids []job.ID
+	for range 3 {
+		lost := proxy.LoseReply(isDequeue)
+		ids = append(ids, f.submit(5, nil)...)
+		stop := f.worker(dispatch.WorkerConfig{Concurrency: 1, ShutdownTimeout: time.Second}, h)
+		select {
+		case <-lost:
+		case <-time.After(patience):
+			t.Fatal("no dequeue was seen")
+		}
+		stop()
+	}
+	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, h)
+	f.await(job.Completed, ids...)
+	once(t, h, ids)
+}
+
+// isDequeue tells asynq's dequeue by its keys.
+func isDequeue(request []byte) bool {
+	return containsAll(string(request), ":pending", ":paused", ":active", ":lease")
+}
+
+func containsAll(s string, parts ...string) bool {
+	for _, part := range parts {
+		if !strings.Contains(s, part) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,116 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// KeepLedger does the ledger's upkeep.
+type KeepLedger interface {
+	Reap(ctx context.Context) ([]job.Event, error)
+	Lapse(ctx context.Context) ([]job.Event, error)
+	Prune(ctx context.Context, limit int) (int, error)
+}
+
+// Keeper takes dead workers' jobs from them, ends jobs whose time is over, and
+// deletes what is kept no longer. Any number of keepers may run.
+type Keeper struct {
+	ledger KeepLedger
+	bus    *Bus
+	log    *slog.Logger
+}
+
+const (
+	reapInterval  = 2 * time.Second
+	pruneInterval = 30 * time.Second
+	pruneBatch    = 500
+	keepOperation = 10 * time.Second
+	// reapGrace is how long the ledger must have been in reach before anybody's
+	// lease is judged: workers that are alive need it to renew theirs.
+	reapGrace = DefaultLease/4 + renewTimeout
+)
+
+// NewKeeper returns a keeper.
+func NewKeeper(ledger KeepLedger, bus *Bus, log *slog.Logger) *Keeper {
+	return &Keeper{ledger: ledger, bus: bus, log: log}
+}
+
+// Run keeps until ctx ends.
+func (k *Keeper) Run(ctx context.Context) error {
+	var pruned time.Time
+	reachable := time.Now()
+	for ; ctx.Err() == nil; sleep(ctx, reapInterval, nil) {
+		err := k.lapse(ctx)
+		if err == nil && time.Since(reachable) >= reapGrace {
+			err = k.reap(ctx)
+		}
+		if err == nil && time.Since(pruned) >= pruneInterval {
+			pruned = time.Now()
+			err = k.prune(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			reachable = time.Now()
+			k.log.Warn("upkeep not finished, will try again", "error", err)
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) reap(ctx context.Context) error {
+	for {
+		timed, cancel := context.WithTimeout(ctx, keepOperation)
+		events, err := k.ledger.Reap(timed)
+		cancel()
+		k.tell(events)
+		if len(events) > 0 {
+			k.log.Warn("took jobs from workers whose lease ended", "jobs", len(events))
+		}
+		if err != nil || len(events) == 0 {
+			return err
+		}
+	}
+}
+
+func (k *Keeper) lapse(ctx context.Context) error {
+	timed, cancel := context.WithTimeout(ctx, keepOperation)
+	defer cancel()
+	events, err := k.ledger.Lapse(timed)
+	k.tell(events)
+	return err
+}
+
+// prune deletes in small batches, with a rest after each, so that nobody waits
+// long for a lock.
+func (k *Keeper) prune(ctx context.Context) error {
+	for {
+		timed, cancel := context.WithTimeout(ctx, keepOperation)
+		n, err := k.ledger.Prune(timed, pruneBatch)
+		cancel()
+		if err != nil || n < pruneBatch {
+			return err
+		}
+		if !sleep(ctx, 20*time.Millisecond, nil) {
+			return nil
+		}
+	}
+}
+
+// tell wakes workers for jobs that may run again, and callers of those that ended.
+func (k *Keeper) tell(events []job.Event) {
+	var ended []job.ID
+	wake := false
+	for _, e := range events {
+		if e.State.Terminal() {
+			ended = append(ended, e.Job)
+		} else {
+			wake = true
+		}
+	}
+	k.bus.Ended(ended)
+	if wake {
+		k.bus.Due()
+	}
+}

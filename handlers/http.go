@@ -1,0 +1,48 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/tasks"
+)
+
+// requestSummary is what the attempts list tells of a request that succeeded.
+type requestSummary struct {
+	Client     string `json:"client"`
+	Method     string `json:"method"`
+	Path       string `json:"path"`
+	Status     int    `json:"status"`
+	Sends      int    `json:"sends"`
+	DurationMS int64  `json:"duration_ms"`
+}
+
+func (h *Handlers) request(ctx context.Context, j *job.Job, task *tasks.HTTP) (job.Result, error) {
+	r := task.Request
+	r.IdempotencyKey = upstreamKey(j, 0)
+	r.Traceparent = j.Traceparent
+	response, err := h.upstreams[task.Client].Do(ctx, r)
+	if err != nil {
+		return job.Result{}, err
+	}
+	value, err := json.Marshal(tasks.NewHTTPResult(*response))
+	if err != nil {
+		return job.Result{}, job.Permanent(job.CodeInternal, "the answer could not be written as a result")
+	}
+	summary, err := json.Marshal(requestSummary{
+		Client: task.Client, Method: r.Method, Path: r.Path, Status: response.Status,
+		Sends: response.Sends, DurationMS: response.Duration.Milliseconds(),
+	})
+	return job.Result{Value: value, Summary: summary}, err
+}
+
+// upstreamKey is the idempotency key of a job's request: the same over attempts
+// and generations, and another after a retry that replaced the args.
+func upstreamKey(j *job.Job, index int) string {
+	if j.KeyGeneration == 0 {
+		return fmt.Sprintf("%s.%d", j.ID, index)
+	}
+	return fmt.Sprintf("%s.%d.%d", j.ID, index, j.KeyGeneration)
+}

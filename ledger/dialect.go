@@ -1,0 +1,33 @@
+package ledger
+
+// dialect is where the two databases differ. Fragments are spliced into
+// statements as they stand; none holds a value.
+type dialect struct {
+	name string
+	// now is the database's clock in microseconds since 1970.
+	now string
+	// uuid, integer, boolean and text are placeholders with the type of their
+	// column, for VALUES lists, where nothing else tells it.
+	uuid, integer, boolean, text string
+	// skipLocked makes a SELECT pass over rows that others hold, and keep
+	// those that it returns for the rest of the transaction.
+	skipLocked string
+	// forUpdate makes a SELECT wait for rows that others hold.
+	forUpdate string
+	// materialized makes a WITH query run once.
+	materialized string
+	// hasTag is true for rows whose tags hold the placeholder's value.
+	hasTag string
+	// contains is true where the column before it holds the placeholder's
+	// pattern, whatever its case.
+	contains string
+
+	// schemaMade asks whether any migration was ever applied.
+	schemaMade string
+
+	// missingTable: the schema has not been made. unreachable: the database
+	// did not answer, or gave no room; what was asked may have been done.
+	// refused: certainly nothing was done, no connection was made.
+	// deadlock: undone by the database, to be tried again.
+	missingTable, unreachable, refused, deadlock func(error) bool
+}

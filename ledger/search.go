@@ -1,0 +1,146 @@
+package ledger
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// Filter chooses jobs. Zero fields choose all.
+type Filter struct {
+	States        []job.State
+	Kinds         []string
+	Queues        []string
+	Tag           string
+	CreatedAfter  time.Time
+	CreatedBefore time.Time
+	// Query is the beginning of an id, or words that must all occur in the
+	// tags or the error's code or message, whatever their case.
+	Query     string
+	Ascending bool   // oldest first; default youngest first
+	Limit     int    // of one page; default 50
+	Cursor    string // from an earlier page
+	Payload   bool   // read args and result too
+}
+
+// Page is one page of a search.
+type Page struct {
+	Jobs []job.Job
+	Next string // cursor of the next page; "" on the last
+}
+
+// Search lists jobs in the order of their ids, which is that of their creation
+// to the millisecond. A page costs the same wherever it lies. A cursor that
+// Search did not make answers job.ErrMalformedCursor.
+func (l *Ledger) Search(ctx context.Context, f Filter) (Page, error) {
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	columns := metaColumns
+	if f.Payload {
+		columns = allColumns
+	}
+	q := l.read.NewSelect().ColumnExpr(columns).TableExpr("asyncops_jobs").Limit(int64(f.Limit) + 1)
+	past, order := "id < ?", "id DESC"
+	if f.Ascending {
+		past, order = "id > ?", "id ASC"
+	}
+	q.OrderExpr(order)
+	if f.Cursor != "" {
+		after, err := readCursor(f.Cursor)
+		if err != nil {
+			return Page{}, l.wrap(err, "search")
+		}
+		q.Where(past, after)
+	}
+	l.narrow(q, f)
+	var rows []row
+	if err := q.Scan(ctx, &rows); err != nil {
+		return Page{}, l.wrap(err, "search")
+	}
+	var page Page
+	if len(rows) > f.Limit {
+		rows = rows[:f.Limit]
+		page.Next = cursor(rows[f.Limit-1].ID)
+	}
+	jobs, err := l.explained(ctx, rows)
+	page.Jobs = jobs
+	return page, l.wrap(err, "search")
+}
+
+func (l *Ledger) narrow(q *bun.SelectQuery, f Filter) {
+	if len(f.States) > 0 {
+		q.Where("state IN (?)", bun.In(f.States))
+	}
+	if len(f.Kinds) > 0 {
+		q.Where("kind IN (?)", bun.In(f.Kinds))
+	}
+	if len(f.Queues) > 0 {
+		q.Where("queue IN (?)", bun.In(f.Queues))
+	}
+	if f.Tag != "" {
+		q.Where("tags IS NOT NULL AND "+l.dialect.hasTag, f.Tag)
+	}
+	if !f.CreatedAfter.IsZero() {
+		q.Where("id >= ? AND created_at > ?", job.IDBound(f.CreatedAfter), microsOf(f.CreatedAfter))
+	}
+	if !f.CreatedBefore.IsZero() {
+		q.Where("id < ? AND created_at < ?", job.IDBound(f.CreatedBefore.Add(time.Millisecond)), microsOf(f.CreatedBefore))
+	}
+	if low, high, ok := idRange(f.Query); ok {
+		q.Where("id BETWEEN ? AND ?", low, high)
+		return
+	}
+	for _, word := range strings.Fields(f.Query) {
+		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
+		q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+			for _, column := range []string{"tags", "error_code", "error_message"} {
+				q.WhereOr(fmt.Sprintf(`%s %s ? ESCAPE '\'`, column, l.dialect.contains), pattern)
+			}
+			return q
+		})
+	}
+}
+
+// idRange is the first and last id that begin with s; false when no id does,
+// or s is too short to be meant as one.
+func idRange(s string) (low, high job.ID, ok bool) {
+	const shape = "00000000-0000-0000-0000-000000000000"
+	if len(s) < 4 || len(s) > len(shape) {
+		return "", "", false
+	}
+	low, err := job.ParseID(s + shape[len(s):])
+	if err != nil {
+		return "", "", false
+	}
+	high, err = job.ParseID(s + strings.ReplaceAll(shape, "0", "f")[len(s):])
+	return low, high, err == nil
+}
+
+// A cursor is the id of the last job of a page, in another dress, so that
+// nobody takes it for one.
+func cursor(last job.ID) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("1:" + last))
+}
+
+func readCursor(s string) (job.ID, error) {
+	text, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil {
+		return "", job.ErrMalformedCursor
+	}
+	last, ok := strings.CutPrefix(string(text), "1:")
+	if !ok {
+		return "", job.ErrMalformedCursor
+	}
+	id, err := job.ParseID(last)
+	if err != nil {
+		return "", job.ErrMalformedCursor
+	}
+	return id, nil
+}

@@ -1,0 +1,122 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// WorkerState is where a worker's life stands.
+type WorkerState string
+
+const (
+	WorkerRunning  WorkerState = "running"  // takes jobs
+	WorkerDraining WorkerState = "draining" // takes none, ends those it has
+	WorkerGone     WorkerState = "gone"     // left, or its lease ended
+)
+
+// Worker is one life of a worker process.
+type Worker struct {
+	ID          string // unique over all lives
+	Host        string
+	PID         int
+	Version     string
+	Queues      []string
+	Concurrency int
+	State       WorkerState
+	Running     int // jobs, as of BeatAt
+	StartedAt   time.Time
+	BeatAt      time.Time
+	LeaseUntil  time.Time
+}
+
+// workerRow is one line of asyncops_workers.
+type workerRow struct {
+	bun.BaseModel `bun:"table:asyncops_workers"`
+
+	ID          string      `bun:"id"`
+	Host        string      `bun:"host"`
+	PID         int         `bun:"pid"`
+	Version     string      `bun:"version"`
+	Queues      string      `bun:"queues"`
+	Concurrency int         `bun:"concurrency"`
+	State       WorkerState `bun:"state"`
+	Running     int         `bun:"running"`
+	StartedAt   micros      `bun:"started_at"`
+	BeatAt      micros      `bun:"beat_at"`
+	LeaseUntil  micros      `bun:"lease_until"`
+}
+
+// Join begins a worker's life with a lease of the given length. Its ID must be
+// new: a worker whose lease ended joins again under another.
+func (l *Ledger) Join(ctx context.Context, w Worker, lease time.Duration) error {
+	queues, err := json.Marshal(w.Queues)
+	if err != nil {
+		return l.wrap(err, "join %s", w.ID)
+	}
+	const query = `INSERT INTO asyncops_workers
+		(id, host, pid, version, queues, concurrency, state, started_at, beat_at, lease_until)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?now, ?now, ?now + ?) ON CONFLICT (id) DO NOTHING`
+	_, err = l.write.ExecContext(ctx, l.timed(query), w.ID, w.Host, w.PID, w.Version, string(queues), w.Concurrency,
+		string(WorkerRunning), lease.Microseconds())
+	return l.wrap(err, "join %s", w.ID)
+}
+
+// Renew moves the end of the worker's lease, which covers every job that it
+// runs, and tells the ledger how many those are. It answers job.ErrLeaseLost
+// when the lease had ended and the worker's jobs were taken from it.
+func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, state WorkerState, running int) error {
+	const query = `UPDATE asyncops_workers SET lease_until = ?now + ?, beat_at = ?now, state = ?, running = ?
+		WHERE id = ? AND state <> 'gone'`
+	res, err := l.write.ExecContext(ctx, l.timed(query), lease.Microseconds(), string(state), running, worker)
+	if err != nil {
+		return l.wrap(err, "renew the lease of %s", worker)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return l.wrap(job.ErrLeaseLost, "renew the lease of %s", worker)
+	}
+	return nil
+}
+
+// Leave ends a worker's life in order. Jobs that it has not handed back are
+// reaped at once, as if it had died.
+func (l *Ledger) Leave(ctx context.Context, worker string) error {
+	const query = `UPDATE asyncops_workers SET state = 'gone', running = 0, beat_at = ?now, lease_until = ?now WHERE id = ?`
+	_, err := l.write.ExecContext(ctx, l.timed(query), worker)
+	return l.wrap(err, "leave %s", worker)
+}
+
+// CancelRequests lists the worker's running jobs that callers want to stop.
+func (l *Ledger) CancelRequests(ctx context.Context, worker string) ([]job.ID, error) {
+	var ids []job.ID
+	err := l.read.NewRaw(`SELECT id FROM asyncops_jobs WHERE worker = ? AND state = 'active' AND cancel_requested`, worker).
+		Scan(ctx, &ids)
+	return ids, l.wrap(err, "cancel requests of %s", worker)
+}
+
+// Workers lists the workers that are alive, and those that went less than an
+// hour ago, youngest first.
+func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
+	var rows []workerRow
+	err := l.read.NewSelect().Model(&rows).
+		Where("state <> 'gone' OR beat_at > ? - ?", bun.Safe(l.dialect.now), time.Hour.Microseconds()).
+		OrderExpr("started_at DESC, id").Scan(ctx)
+	if err != nil {
+		return nil, l.wrap(err, "list workers")
+	}
+	workers := make([]Worker, len(rows))
+	for i, r := range rows {
+		workers[i] = Worker{
+			ID: r.ID, Host: r.Host, PID: r.PID, Version: r.Version, Concurrency: r.Concurrency, State: r.State,
+			Running: r.Running, StartedAt: r.StartedAt.time(), BeatAt: r.BeatAt.time(), LeaseUntil: r.LeaseUntil.time(),
+		}
+		if err := json.Unmarshal([]byte(r.Queues), &workers[i].Queues); err != nil {
+			return nil, l.wrap(err, "list workers: %s", r.ID)
+		}
+	}
+	return workers, nil
+}
