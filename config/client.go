@@ -133,4 +133,14 @@ type Auth struct {
 	Secrets         []Secret `yaml:"secrets"`                          // standard_webhooks: each signs, so that they can be rotated
 }
 
+// complete fills in the defaults that only some types have.
+func (a *Auth) complete() {
+	if a.Type == AuthTypeAPIKey && a.In == "" {
+		a.In = "header"
+	}
+	if a.Type == AuthTypeHMAC && a.Algorithm == "" {
+		a.Algorithm = "sha256"
+	}
+}
+
 func (a *Auth) setDefaults(string) { a.Type = AuthTypeNone }

@@ -33,17 +33,21 @@ func Default() *Config {
 	return cfg
 }
 
-// ensureDefaultQueue adds the queue that always exists.
-func (c *Config) ensureDefaultQueue() {
-	if _, ok := c.Queues[DefaultQueue]; ok {
-		return
+// complete adds what is there whatever was given: the default queue, and the
+// defaults that depend on other settings.
+func (c *Config) complete() {
+	if _, ok := c.Queues[DefaultQueue]; !ok {
+		if c.Queues == nil {
+			c.Queues = map[string]Queue{}
+		}
+		var queue Queue
+		queue.setDefaults(DefaultQueue)
+		c.Queues[DefaultQueue] = queue
 	}
-	if c.Queues == nil {
-		c.Queues = map[string]Queue{}
+	for name, client := range c.Clients {
+		client.Auth.complete()
+		c.Clients[name] = client
 	}
-	var queue Queue
-	queue.setDefaults(DefaultQueue)
-	c.Queues[DefaultQueue] = queue
 }
 
 // defaulter is a section with defaults of its own. name is the key under which

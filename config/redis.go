@@ -80,13 +80,6 @@ func parseRedisURL(secret Secret) (RedisURL, error) {
 	return r, nil
 }
 
-// resplit takes a text apart that has been found good.
-func resplit(text string) splitURL {
-	_, rest, _ := strings.Cut(text, "://")
-	u, _ := parseSplitURL(rest)
-	return u
-}
-
 func (r *RedisURL) fill(u splitURL) error {
 	r.User = u.user
 	defaultPort := "6379"

@@ -21,7 +21,7 @@ const secretMaxAge = 10 * time.Second
 // empty secret. Copies share what was read; all methods are safe for
 // concurrent use.
 type Secret struct {
-	src  *source
+	src  func() *source      // nil if empty; a function, for fmt would look through a pointer
 	part func(string) string // picks the secret out of the source's text; nil: all of it
 }
 
@@ -30,7 +30,7 @@ func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}
-	return Secret{src: &source{text: text}}
+	return (&source{text: text}).secret()
 }
 
 // Reveal returns the text. If the text came from a file that was read 10 s
@@ -40,7 +40,7 @@ func (s Secret) Reveal() string {
 	if s.src == nil {
 		return ""
 	}
-	text := s.src.current()
+	text := s.src().current()
 	if s.part != nil {
 		return s.part(text)
 	}
@@ -80,6 +80,14 @@ func (s Secret) pick(f func(string) string) Secret {
 	return Secret{src: s.src, part: f}
 }
 
+// onlyIf makes Reveal keep the last text for which ok holds. It is called
+// before the Secret is shared.
+func (s Secret) onlyIf(ok func(string) bool) {
+	if s.src != nil {
+		s.src().accept = ok
+	}
+}
+
 // source is the text behind the Secrets of one setting.
 type source struct {
 	template template          // how to read the text again; nil: it does not change
@@ -98,6 +106,9 @@ func newSource(t template, text string) *source {
 	}
 	return &source{template: t, text: text, readAt: time.Now()}
 }
+
+// secret returns the whole text as a Secret.
+func (s *source) secret() Secret { return Secret{src: func() *source { return s }} }
 
 // current returns the text, at most secretMaxAge old if its files can be read.
 func (s *source) current() string {

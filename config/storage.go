@@ -25,7 +25,7 @@ type Redis struct {
 	URL RedisURL `yaml:"url" required:"redis://localhost:6379/0"`
 }
 
-func (r *Redis) setDefaults(string) { 
+func (r *Redis) setDefaults(string) {
 	r.URL = RedisURL{Mode: RedisStandalone, Addrs: []string{"localhost:6379"}}
 }
 

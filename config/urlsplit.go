@@ -37,6 +37,8 @@ func parseSplitURL(s string) (splitURL, error) {
 			return u, errors.New("has a malformed password; " + errURL.Error())
 		}
 		authority = authority[at+1:]
+	} else if strings.Contains(path+rawQuery, "@") {
+		return u, errors.New("has an @ behind the host; " + errURL.Error())
 	}
 	if authority != "" {
 		u.hosts = strings.Split(authority, ",")
@@ -46,6 +48,13 @@ func parseSplitURL(s string) (splitURL, error) {
 	}
 	u.query, err = parseQuery(rawQuery)
 	return u, err
+}
+
+// resplit takes a text apart that has been found good.
+func resplit(text string) splitURL {
+	_, rest, _ := strings.Cut(text, "://")
+	u, _ := parseSplitURL(rest)
+	return u
 }
 
 // parseQuery reads parameters that may each be given once.
