@@ -64,7 +64,8 @@ const (
 	ConflictUpdate ConflictAction = "update"
 )
 
-// OnConflict says what to do when a unique constraint over Columns objects.
+// OnConflict says what to do when a unique constraint over Columns objects; with
+// ConflictIgnore and no Columns, when any does.
 type OnConflict struct {
 	Columns []string
 	Action  ConflictAction

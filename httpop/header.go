@@ -71,10 +71,6 @@ func containsFold(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
-// ValidHeaderName reports whether name is a token, as RFC 9110 wants of a
-// header's name.
-func ValidHeaderName(name string) bool { return token(name) }
-
 // ValidHeaderValue reports whether a header may have the value: no control
 // characters but tab.
 func ValidHeaderValue(value string) bool { return validValue(value) }

@@ -41,12 +41,8 @@ func check(data []byte) (malformed, nul *job.InvalidError) {
 	if bytes.HasPrefix(data, []byte("\uFEFF")) {
 		return job.Malformed("", CodeByteOrderMark, "the text begins with a byte order mark; send UTF-8 without it"), nil
 	}
-	dec := decoders.Get().(*jsontext.Decoder)
-	dec.Reset(bytes.NewBuffer(data))
-	defer func() {
-		dec.Reset(new(bytes.Buffer)) // let go of data
-		decoders.Put(dec)
-	}()
+	dec, done := decoder(data)
+	defer done()
 	mayHoldNUL := HasNUL(data)
 	for {
 		raw, err := readToken(dec)
@@ -132,7 +128,7 @@ func syntaxError(data []byte, err error) *job.InvalidError {
 	rest := data[at:]
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return job.Malformed(pointer, CodeDuplicateField, "the field %s is given twice", quote(syntax.JSONPointer.LastToken()))
+		return job.Malformed(pointer, CodeDuplicateField, "the field %s is given twice", Quote(syntax.JSONPointer.LastToken()))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return job.Malformed(pointer, CodeNotJSON, "not JSON: the text ends at %s, in the middle of a value", position(data, len(data)))
 	case isSurrogate(rest):

@@ -11,8 +11,8 @@ import (
 // maxQuoted is the most bytes of a caller's name that a message repeats.
 const maxQuoted = 64
 
-// quote puts a caller's name into a message, shortened.
-func quote(name string) string {
+// Quote puts a caller's name in quotes for a message, shortened when it is long.
+func Quote(name string) string {
 	if len(name) > maxQuoted {
 		return strconv.Quote(strings.ToValidUTF8(name[:maxQuoted], "")) + "…"
 	}
@@ -24,12 +24,12 @@ func quote(name string) string {
 func unknownField(name string, t reflect.Type) string {
 	known := fieldNames(t)
 	if hint := DidYouMean(name, known); hint != "" {
-		return fmt.Sprintf("unknown field %s%s", quote(name), hint)
+		return fmt.Sprintf("unknown field %s%s", Quote(name), hint)
 	}
 	if len(known) == 0 {
-		return fmt.Sprintf("unknown field %s; no field is known here", quote(name))
+		return fmt.Sprintf("unknown field %s; no field is known here", Quote(name))
 	}
-	return fmt.Sprintf("unknown field %s; known are %s", quote(name), strings.Join(known, ", "))
+	return fmt.Sprintf("unknown field %s; known are %s", Quote(name), strings.Join(known, ", "))
 }
 
 // fieldNames lists the members that a struct is decoded from.

@@ -229,6 +229,33 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
+func TestMembersAndElements(t *testing.T) {
+	t.Parallel()
+	text := []byte(` { "b\u0061" : [ 1 , {"x":[]} ] , "a":"s" , "c":{} } `)
+	var got []string
+	for name, value := range strictjson.Members(text) {
+		got = append(got, name, string(value))
+		for i, element := range strictjson.Elements(value) {
+			got = append(got, fmt.Sprint(i), string(element))
+		}
+	}
+	want := []string{"ba", `[ 1 , {"x":[]} ]`, "0", "1", "1", `{"x":[]}`, "a", `"s"`, "c", `{}`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Members and Elements: -want +got\n%s", diff)
+	}
+	for _, other := range []string{``, `null`, `"a"`, `7`, `[]`, `{}`} {
+		for name := range strictjson.Members([]byte(other)) {
+			t.Errorf("Members(%s) has %q, want none", other, name)
+		}
+		for i := range strictjson.Elements([]byte(other)) {
+			t.Errorf("Elements(%s) has %d, want none", other, i)
+		}
+	}
+	for range strictjson.Members(text) {
+		break
+	}
+}
+
 func TestDidYouMean(t *testing.T) {
 	t.Parallel()
 	known := []string{"db.select_one", "db.select_many", "http.request"}
