@@ -1,0 +1,108 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/asyncops/asyncops/httpop"
+	"github.com/asyncops/asyncops/job"
+)
+
+// Observer is told what the metrics of clients are made of. It must be safe
+// for concurrent use and answer at once.
+type Observer interface {
+	// ObserveRequest is called after each send that was tried: code is the
+	// status of its answer or, without one, the job.Code of what went wrong.
+	ObserveRequest(client, method, code string, took time.Duration)
+}
+
+// Client calls one upstream. It is safe for concurrent use. Who opened it
+// closes it, after the last call has returned.
+type Client struct {
+	cfg       Config
+	base      *url.URL
+	dialled   *url.URL // the proxy's or the base
+	policy    httpop.Policy
+	dialer    *net.Dialer
+	transport *http.Transport
+	conns     pool
+	log       *slog.Logger
+	observer  Observer
+	closed    atomic.Bool
+}
+
+// Open returns a Client of the upstream, having validated the Config. It
+// connects to nothing: an upstream that is down is found out by Do and Health.
+// observer may be nil.
+func Open(cfg Config, log *slog.Logger, observer Observer) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	base, err := parseBase(cfg.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("clients: open %s: base_url: %w", cfg.Name, err)
+	}
+	c := &Client{
+		cfg: cfg, base: base, dialled: base, policy: cfg.Policy(),
+		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), log: log, observer: observer,
+	}
+	if c.transport, err = newTransport(cfg, c.dialer, &c.conns); err != nil {
+		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
+	}
+	if proxy, _ := parseProxy(cfg.Proxy); proxy != nil {
+		c.dialled = proxy
+	}
+	return c, nil
+}
+
+// Close closes the idle connections, and those in use as soon as they are
+// idle. A Do after it answers a Failure.
+func (c *Client) Close() {
+	c.closed.Store(true)
+	c.transport.CloseIdleConnections()
+}
+
+// Name is the Config's.
+func (c *Client) Name() string { return c.cfg.Name }
+
+// Policy is the Config's.
+func (c *Client) Policy() httpop.Policy { return c.policy }
+
+// Stats is the state of a client's connections.
+type Stats struct {
+	InUse int
+	Idle  int
+	Max   int // Pool.MaxConnections
+}
+
+// Stats returns the connections as they are now.
+func (c *Client) Stats() Stats {
+	inUse := int(c.conns.inUse.Load())
+	return Stats{InUse: inUse, Idle: max(int(c.conns.open.Load())-inUse, 0), Max: c.cfg.Pool.MaxConnections}
+}
+
+// Health reports whether the upstream, or its proxy, takes connections: nil,
+// or a *job.Failure that says why not. It sends nothing.
+func (c *Client) Health(ctx context.Context) error {
+	conn, err := c.dialer.DialContext(ctx, "tcp", hostPort(c.dialled))
+	switch {
+	case err == nil:
+		if err := conn.Close(); err != nil {
+			return fmt.Errorf("clients: check %s: %w", c.cfg.Name, err)
+		}
+		return nil
+	case errors.Is(err, errDialDenied):
+		return c.failure(job.ClassPermanent, job.CodeDialDenied, dialDeniedText, err)
+	case ctx.Err() != nil:
+		return c.interrupted(ctx, err)
+	}
+	return c.failure(job.ClassRetryable, job.CodeUpstreamUnreachable, whyUnreachable(err), err)
+}

@@ -1,0 +1,170 @@
+package clients
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/asyncops/asyncops/httpop"
+	"github.com/asyncops/asyncops/job"
+)
+
+// maxRetryDelay bounds the backoff inside one call.
+const maxRetryDelay = 10 * time.Second
+
+// Do calls the upstream and returns its answer, or a *job.Failure that says
+// what follows, with the Summary of what was sent. The package's table says
+// when a request is sent again; that ends with ctx, the request's timeout and
+// MaxRetries. A wait that the time left does not hold is not begun: the
+// Failure's RetryAfter carries what the upstream asked for.
+//
+// The cause of ctx decides what an interrupted call becomes (job.ErrCanceled,
+// ErrTimeout, ErrDeadline, ErrDraining), but for a request that may have been
+// carried out and is not repeatable: its class is ambiguous whatever the cause.
+func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, error) {
+	k := &call{Client: c, request: r, began: time.Now()}
+	if c.closed.Load() {
+		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
+	}
+	if err := c.check(r); err != nil {
+		return nil, err
+	}
+	target, err := httpop.Join(c.base, r.Path, r.Query)
+	if err != nil {
+		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	}
+	k.target = target
+	timeout := c.cfg.Timeout
+	if r.Timeout > 0 {
+		timeout = r.Timeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errCallTimeout)
+	defer cancel()
+	resp, failure := k.run(ctx)
+	if failure != nil {
+		failure.Summary = k.summary()
+		return nil, failure
+	}
+	resp.Duration, resp.Sends, resp.Summary = time.Since(k.began), k.sends, k.summary()
+	return resp, nil
+}
+
+// call is one Do.
+type call struct {
+	*Client
+	request   httpop.Request
+	target    *url.URL // moves with redirects
+	redirects int
+	began     time.Time
+	sends     int
+	statuses  []int
+}
+
+// verdict is what one send came to when it was no success.
+type verdict struct {
+	failure *job.Failure
+	again   bool // the request may be sent again at once
+	moved   bool // target has changed: another request, no repetition
+}
+
+func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
+	waits := backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(k.cfg.RetryDelay), backoff.WithMaxInterval(maxRetryDelay),
+		backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0),
+	)
+	for retries := 0; ; {
+		resp, v := k.try(ctx)
+		switch {
+		case v == nil:
+			return resp, nil
+		case v.moved:
+			continue
+		case !v.again || retries == k.cfg.MaxRetries:
+			return nil, v.failure
+		}
+		retries++
+		delay := max(waits.NextBackOff(), v.failure.RetryAfter)
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
+			return nil, v.failure
+		}
+		k.log.DebugContext(ctx, "sending again", "client", k.cfg.Name, "method", k.request.Method,
+			"code", v.failure.Code, "sends", k.sends, "delay", delay)
+		timer := time.NewTimer(delay)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, k.interrupted(ctx, v.failure.Err)
+		}
+	}
+}
+
+// errCredentials marks what is wrong with the client's own settings.
+var errCredentials = errors.New("its credentials cannot be sent")
+
+// try sends the request once.
+func (k *call) try(ctx context.Context) (*httpop.Response, *verdict) {
+	began := time.Now()
+	x, err := k.send(ctx, func(ctx context.Context) (*http.Request, error) {
+		req, err := k.build(ctx, k.request, k.target, readSecret)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", errCredentials, err)
+		}
+		return req, nil
+	})
+	defer x.finish()
+	if x.reached() {
+		k.sends++
+	}
+	if err != nil {
+		v := k.unanswered(ctx, x, err)
+		k.observe(string(v.failure.Code), began)
+		return nil, v
+	}
+	defer x.resp.Body.Close() //nolint:errcheck // the body has been read as far as it is wanted
+	k.statuses = append(k.statuses, x.resp.StatusCode)
+	resp, v := k.answered(ctx, x)
+	k.observe(strconv.Itoa(x.resp.StatusCode), began)
+	return resp, v
+}
+
+func (k *call) observe(code string, began time.Time) {
+	if k.observer != nil {
+		k.observer.ObserveRequest(k.cfg.Name, k.request.Method, code, time.Since(began))
+	}
+}
+
+// repeatable reports whether a request may be sent again though it may have
+// been carried out.
+func (k *call) repeatable() bool {
+	return httpop.Safe(k.request.Method) ||
+		k.cfg.Idempotency.Header != "" && k.request.IdempotencyKey != "" ||
+		k.cfg.Idempotency.OnAmbiguous == OnAmbiguousRetry
+}
+
+func (k *call) expected(status int) bool {
+	if len(k.request.Expect) == 0 {
+		return status >= 200 && status <= 299
+	}
+	return slices.Contains(k.request.Expect, status)
+}
+
+func (k *call) summary() []byte {
+	// The fields cannot fail to marshal.
+	text, _ := json.Marshal(struct {
+		Method     string `json:"method"`
+		Path       string `json:"path"`
+		Statuses   []int  `json:"statuses,omitempty"`
+		Sends      int    `json:"sends"`
+		DurationMS int64  `json:"duration_ms"`
+	}{k.request.Method, k.request.Path, k.statuses, k.sends, time.Since(k.began).Milliseconds()})
+	return text
+}

@@ -1,0 +1,20 @@
+// Package clients owns the target APIs: named upstreams with their
+// credentials, connections, guarded dials, limits and the retries inside one
+// attempt of a job.
+//
+// It refuses to send anything twice by accident. net/http repeats some
+// requests by itself when a kept connection breaks; here every repetition is a
+// decision of Client.Do, counted in Response.Sends, and follows one table:
+//
+//	what was seen                            what follows
+//	no connection, headers never written     sent again
+//	408, 425, 429, 500, 503                  sent again: the upstream says that it did not do it
+//	502, 504, other unknown 5xx              as if no answer had come: a gateway cannot tell either
+//	headers written and no answer            sent again if repeatable, else ambiguous
+//	an expected status, its body unreadable  permanent: it was accepted and is not sent again
+//	any other status                         permanent
+//
+// Repeatable is a request whose method is idempotent, whose upstream honours
+// the idempotency key it carries, or whose upstream's configuration says
+// on_ambiguous: retry.
+package clients

@@ -1,0 +1,54 @@
+package clients_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+
+	"github.com/asyncops/asyncops/clients"
+	"github.com/asyncops/asyncops/clients/clientstest"
+	"github.com/asyncops/asyncops/httpop"
+)
+
+func ExampleClient_Do() {
+	upstream, err := clientstest.Start(clientstest.Options{Dedupe: "Idempotency-Key"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer upstream.Close()
+	// The upstream carries the order out, and the connection breaks before it answers.
+	upstream.On("/v2/orders", clientstest.Apply(clientstest.Cut()), clientstest.Apply(clientstest.Answer(201, `{"order":7}`)))
+
+	crm, err := clients.Open(clients.Config{
+		Name:          "crm",
+		BaseURL:       upstream.URL() + "/v2",
+		Auth:          clients.Auth{Type: clients.AuthBearer, Token: func() string { return "s3cret" }},
+		MaxRetries:    clients.DefaultMaxRetries,
+		AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Idempotency:   clients.Idempotency{Header: "Idempotency-Key"},
+	}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer crm.Close()
+
+	resp, err := crm.Do(context.Background(), httpop.Request{
+		Method:         "POST",
+		Path:           "/orders",
+		Body:           []byte(`{"item":"tea"}`),
+		ContentType:    "application/json",
+		IdempotencyKey: "01939f3e-7c00-7000-8000-000000000000.0",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(resp.Status, string(resp.Body), "after", resp.Sends, "sends")
+	fmt.Println("orders placed:", upstream.Effects()["01939f3e-7c00-7000-8000-000000000000.0"])
+	// Output:
+	// 201 {"order":7} after 2 sends
+	// orders placed: 1
+}

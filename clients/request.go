@@ -1,0 +1,109 @@
+package clients
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/asyncops/asyncops/httpop"
+	"github.com/asyncops/asyncops/job"
+)
+
+// userAgent is sent unless allow_headers lets requests say another.
+const userAgent = "asyncops"
+
+// Preview is a request as it would be sent, without secrets.
+type Preview struct {
+	Method  string
+	URL     string
+	Headers map[string]string // names in lower case
+	Body    []byte
+}
+
+// DryRun returns what Do would send first, with "[secret]" in place of every
+// credential, and sends nothing. A request that Check refuses answers a
+// *job.Failure with code invalid.
+func (c *Client) DryRun(r httpop.Request) (*Preview, error) {
+	if err := c.check(r); err != nil {
+		return nil, err
+	}
+	target, err := httpop.Join(c.base, r.Path, r.Query)
+	if err != nil {
+		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	}
+	req, err := c.build(context.Background(), r, target, hideSecret)
+	if err != nil {
+		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	}
+	return &Preview{
+		Method:  r.Method,
+		URL:     strings.ReplaceAll(req.URL.String(), url.QueryEscape(hidden), hidden),
+		Headers: flatten(req.Header),
+		Body:    r.Body,
+	}, nil
+}
+
+func (c *Client) check(r httpop.Request) error {
+	fields := httpop.Check(r, c.policy)
+	if len(fields) == 0 {
+		return nil
+	}
+	err := &job.InvalidError{Fields: fields}
+	return c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+}
+
+// build returns the request of one send. GetBody stays nil: with it, net/http
+// would send a body again by itself.
+func (c *Client) build(
+	ctx context.Context, r httpop.Request, target *url.URL, read func(func() string) (string, error),
+) (*http.Request, error) {
+	u := *target
+	req := (&http.Request{
+		Method: r.Method, URL: &u, Host: u.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"User-Agent": {userAgent}},
+		Body:   http.NoBody,
+	}).WithContext(ctx)
+	for name, value := range r.Headers {
+		req.Header.Set(name, value)
+	}
+	if len(r.Body) > 0 {
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.Body)), int64(len(r.Body))
+		if r.ContentType != "" && req.Header.Get("Content-Type") == "" {
+			req.Header.Set("Content-Type", r.ContentType)
+		}
+	}
+	// Part of a file must come as it is, and HEAD makes some servers send a
+	// compressed body.
+	if r.Method != http.MethodHead && req.Header.Get("Range") == "" {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	if r.Traceparent != "" {
+		req.Header.Set("Traceparent", r.Traceparent)
+	}
+	if header := c.cfg.Idempotency.Header; header != "" && r.IdempotencyKey != "" {
+		req.Header.Set(header, c.formatKey(r.IdempotencyKey))
+	}
+	if err := c.cfg.Auth.apply(req, read); err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+func (c *Client) formatKey(key string) string {
+	if c.cfg.Idempotency.Format == FormatString {
+		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`
+	}
+	return key
+}
+
+func flatten(h http.Header) map[string]string {
+	flat := make(map[string]string, len(h))
+	for name, values := range h {
+		flat[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
+	}
+	return flat
+}
