@@ -191,7 +191,7 @@ func Build(t testing.TB, pkg string) string {
 		return path
 	}
 	if b.dir == "" {
-		dir, err := os.MkdirTemp("", "asyncops-test-bin-")
+		dir, err := os.MkdirTemp("", "asyncops-test-bin-") //nolint:usetesting // it outlives this test
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,6 +67,7 @@ func TestBuildOnce(t *testing.T) {
 // What a test started must not outlive it, even if it is killed and cleans up
 // nothing. The test runs itself as the one that is killed.
 func TestChildrenDieWithTheTest(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("TESTKIT_VICTIM") == "1" {
 		redis, postgres := testkit.Redis(t), testkit.StartPostgres(t)
 		p := testkit.StartProcess(t, testkit.ProcessConfig{Package: echo})
@@ -75,15 +76,17 @@ func TestChildrenDieWithTheTest(t *testing.T) {
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	}
 	testkit.Postgres(t) // skips when it is not installed
+	testkit.Redis(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells children of their parent's death")
 	}
-	dir, err := os.MkdirTemp("", "asyncops-test-victim-") // for what the victim leaves behind
+	// For what the victim leaves behind. The servers may have users of their own.
+	dir, err := os.MkdirTemp("", "asyncops-test-victim-") //nolint:usetesting // TempDir is closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { // the servers may have users of their own
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	victim := exec.Command(os.Args[0], "-test.run=^TestChildrenDieWithTheTest$")
@@ -97,12 +100,11 @@ func TestChildrenDieWithTheTest(t *testing.T) {
 	}
 	for _, addr := range addresses {
 		testkit.Eventually(t, 10*time.Second, 10*time.Millisecond, func() error {
-			conn, err := net.Dial("tcp", addr)
-			if err != nil {
-				return nil
+			if conn, err := net.Dial("tcp", addr); err == nil {
+				_ = conn.Close()
+				return fmt.Errorf("%s still accepts connections", addr)
 			}
-			_ = conn.Close()
-			return fmt.Errorf("%s still accepts connections", addr)
+			return nil
 		})
 	}
 }

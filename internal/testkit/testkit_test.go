@@ -58,7 +58,7 @@ func TestPostgresDatabaseIsOnesOwn(t *testing.T) {
 	}
 }
 
-func TestPostgresDatabaseIsDropped(t *testing.T) {
+func TestPostgresDatabaseIsDropped(t *testing.T) { //nolint:tparallel // what its subtest leaves behind is looked at after it
 	t.Parallel()
 	server := testkit.Postgres(t)
 	admin := open(t, server.DSN("postgres"))
