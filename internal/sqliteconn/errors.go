@@ -7,6 +7,18 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
+// Result codes that callers tell apart and that have no question below.
+const (
+	CodeError              = lib.SQLITE_ERROR // among others: no such table, no such column
+	CodeSchema             = lib.SQLITE_SCHEMA
+	CodePerm               = lib.SQLITE_PERM
+	CodeAuth               = lib.SQLITE_AUTH
+	CodeTooBig             = lib.SQLITE_TOOBIG
+	CodeMismatch           = lib.SQLITE_MISMATCH
+	CodeRange              = lib.SQLITE_RANGE
+	CodeConstraintDataType = lib.SQLITE_CONSTRAINT_DATATYPE // a STRICT table refused a type
+)
+
 // Code returns the extended result code of SQLite's error in err's tree
 // (https://www.sqlite.org/rescode.html), or 0.
 func Code(err error) int {

@@ -2,6 +2,7 @@ package sqliteconn_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -84,10 +85,9 @@ func TestPragmas(t *testing.T) {
 	db := open(t, sqliteconn.Config{Path: filepath.Join(t.TempDir(), "x.db"), BusyTimeout: 1234 * time.Millisecond})
 	exec(t, db, "CREATE TABLE t (n)") // the first use of the writer turns WAL on
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "1234"} {
-		for name, pool := range map[string]interface {
-			scan(context.Context, string) (string, error)
-		}{"writer": poolOf{db.Writer()}, "reader": poolOf{db.Reader()}} {
-			if got, err := pool.scan(t.Context(), "PRAGMA "+pragma); err != nil || got != want {
+		for name, pool := range map[string]*sql.DB{"writer": db.Writer(), "reader": db.Reader()} {
+			var got string
+			if err := pool.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s: PRAGMA %s = %q, %v, want %q", name, pragma, got, err, want)
 			}
 		}
@@ -184,8 +184,8 @@ func TestErrors(t *testing.T) {
 		t.Errorf("Code(%v) = %d, want %d", err, got, want)
 	}
 
-	folder := open(t, sqliteconn.Config{Path: notADatabase(t)})
-	if err := folder.Writer().PingContext(t.Context()); !sqliteconn.Unreachable(err) {
+	broken := open(t, sqliteconn.Config{Path: notADatabase(t)})
+	if err := broken.Writer().PingContext(t.Context()); !sqliteconn.Unreachable(err) {
 		t.Errorf("ping of a file that is no database = %v, want unreachable", err)
 	}
 	if _, err := sqliteconn.Open(sqliteconn.Config{}); err == nil {
@@ -196,9 +196,6 @@ func TestErrors(t *testing.T) {
 func notADatabase(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.txt")
-	if err := os.WriteFile(path, make([]byte, 4096), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	if err := os.WriteFile(path, []byte("this is a text file, long enough to be taken for a header of one hundred bytes, which it is not, not at all"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/asyncops/asyncops/dbop"
+	"github.com/asyncops/asyncops/job"
+	"github.com/uptrace/bun/schema"
+)
+
+// dialect is what differs between the kinds of databases. Each has a file of
+// its own; nothing else in the package asks which one it is.
+type dialect interface {
+	// open returns pools that have not dialled yet.
+	open(Config) (*pools, error)
+	grammar() grammar
+	codec() codec
+	// describe reads a table's columns from the catalog; nil when there is no
+	// such table.
+	describe(ctx context.Context, db querier, schema, name string) (*table, error)
+	// diagnose says what a driver's error means.
+	diagnose(error) fault
+}
+
+// codec moves values between JSON and a column. Errors are *job.Failure.
+type codec interface {
+	// literal appends a value as SQL that compares with, and is stored in, the
+	// column.
+	literal(b []byte, v dbop.Value, c columnInfo) ([]byte, error)
+	// now appends the database's clock as a value for the column.
+	now(b []byte, c columnInfo) []byte
+	// read appends the expression by which the column's value is fetched.
+	read(b []byte, expr string, c columnInfo) []byte
+	// decode appends the fetched value as JSON.
+	decode(b []byte, value any, c columnInfo) []byte
+}
+
+// grammar holds a dialect's words.
+type grammar struct {
+	bun             schema.Dialect
+	defaultInValues bool // VALUES (…, DEFAULT, …)
+	// statementGrace is how much longer than statement_timeout we wait where the
+	// server keeps that time itself; 0 where it does not.
+	statementGrace time.Duration
+	createEffects  string
+	// probeEffects fails unless the table is there with our columns, and
+	// returns whether we may write it.
+	probeEffects string
+}
+
+// pools are a target's connections.
+type pools struct {
+	read, write *sql.DB // may be the same
+	writers     int     // writes at the same time; 0 for as many as there are connections
+	close       func() error
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// fault is what a driver's error means.
+type fault struct {
+	class     job.Class
+	code      job.Code
+	message   string // from us, or from the database if private
+	private   bool
+	transient bool // the same transaction may succeed at once
+	stale     bool // what we know of the table may be out of date
+}
+
+func dialectOf(d Driver) (dialect, error) {
+	switch d {
+	case Postgres:
+		return newPostgres(), nil
+	case SQLite:
+		return newSQLite(), nil
+	}
+	return nil, fmt.Errorf("store: driver %q is not known", d)
+}
+
+// class is what a column holds, in the words of the contract's values.
+type class int
+
+const (
+	classOther   class = iota // text that the database reads and writes in its own spelling
+	classText                 // a string
+	classInt                  // an integer
+	classFloat                // a binary floating-point number
+	classDecimal              // an exact number: a string in JSON
+	classBool
+	classTime      // a point in time
+	classLocalTime // a date and time of day without a zone, taken for UTC
+	classDate
+	classBytes
+	classJSON
+	classArray     // a JSON array
+	classComposite // a JSON object when read
+	classAny       // whatever a row happens to hold
+)
+
+// columnInfo is a column as the catalog describes it.
+type columnInfo struct {
+	name     string
+	class    class
+	declared string // type in the database's words
+}
+
+// table is a table or view as the catalog describes it.
+type table struct {
+	schema, name string // schema "" is the connection's own
+	columns      []columnInfo
+	key          []string // of the primary key, in order; none for a view
+}
+
+func (t *table) column(name string) *columnInfo {
+	for i := range t.columns {
+		if t.columns[i].name == name {
+			return &t.columns[i]
+		}
+	}
+	return nil
+}
+
+// pick returns the named columns, or all for ["*"]. The names are known.
+func (t *table) pick(names []string) []columnInfo {
+	if len(names) == 1 && names[0] == "*" {
+		return t.columns
+	}
+	picked := make([]columnInfo, 0, len(names))
+	for _, name := range names {
+		if c := t.column(name); c != nil {
+			picked = append(picked, *c)
+		}
+	}
+	return picked
+}
+
+// only returns the table without the columns that are not listed; an empty
+// list is every column.
+func (t *table) only(names []string) *table {
+	if len(names) == 0 {
+		return t
+	}
+	narrow := *t
+	narrow.columns = t.pick(names)
+	return &narrow
+}

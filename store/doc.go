@@ -1,0 +1,29 @@
+// Package store owns the target databases: their pools, the operations of
+// dbop turned into SQL, the transaction that commits an effect together with
+// the record of it, and the health of it all.
+//
+// A Registry says what jobs may touch and needs no connection. A Target is one
+// configured database; it never needs its server to be up except to run an
+// operation.
+//
+// Exactly once: in the transaction of a write, a row (job, generation) is
+// inserted into asyncops_effects, the operation runs, and its result is stored
+// in that row as the last statement, which must find the row. A second run of
+// the same job and generation meets the primary key and returns the stored
+// result. Seal writes a tombstone there instead, after which no run can commit.
+// A frozen writer of an SQLite file blocks the file: nothing can be fenced
+// there until it moves again.
+//
+// Where a column is NULL, every comparison with it is unknown, as in SQL, and
+// so is its negation: {"age": {"$ne": 5}} and {"$not": {"age": 5}} leave out
+// the rows whose age is NULL.
+//
+// Values: integers keep 64 bits, decimals are strings, times are RFC 3339 in
+// UTC, dates YYYY-MM-DD, bytes {"$base64": …}, JSON columns JSON, arrays of
+// PostgreSQL JSON arrays. What JSON has no word for (NaN, infinite numbers and
+// times) is a string in the database's own spelling. SQLite has fewer types:
+// declared types say what is meant there, see sqlite_types.go.
+//
+// The package refuses SQL from callers; named statements and caches are not
+// its business yet.
+package store

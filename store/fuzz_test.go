@@ -1,0 +1,182 @@
+package store_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/asyncops/asyncops/dbop"
+	"github.com/asyncops/asyncops/internal/testkit"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/store"
+)
+
+// condMaker turns bytes into a predicate over the columns t (text), n
+// (integer), d (exact number), b (boolean) and s (time).
+type condMaker struct {
+	program []byte
+	texts   []string
+	likes   bool // $like was used: what it matches differs between databases
+}
+
+func (m *condMaker) next() int {
+	if len(m.program) == 0 {
+		return 0
+	}
+	b := m.program[0]
+	m.program = m.program[1:]
+	return int(b)
+}
+
+func (m *condMaker) column() string { return []string{"t", "n", "d", "b", "s"}[m.next()%5] }
+
+func (m *condMaker) value() dbop.Value {
+	text := m.texts[m.next()%len(m.texts)]
+	switch kind := m.next() % 4; {
+	case kind == 1 && json.Valid([]byte(text)) && strings.ContainsAny(text[:1], "-0123456789"):
+		return num(text)
+	case kind == 2:
+		return truth(fmt.Sprint(len(text)%2 == 0))
+	case kind == 3:
+		return bin(text)
+	}
+	return str(text)
+}
+
+func (m *condMaker) cond(depth int) dbop.Cond {
+	n := m.next()
+	if depth > 4 {
+		n = n%3 + 3
+	}
+	switch n % 6 {
+	case 0, 1:
+		var parts []dbop.Cond
+		for range m.next() % 4 {
+			parts = append(parts, m.cond(depth+1))
+		}
+		if n%6 == 0 {
+			return dbop.And(parts)
+		}
+		return dbop.Or(parts)
+	case 2:
+		return dbop.Not{Cond: m.cond(depth + 1)}
+	case 3:
+		op := []dbop.CompareOp{dbop.Eq, dbop.Ne, dbop.Gt, dbop.Gte, dbop.Lt, dbop.Lte, dbop.Like}[m.next()%7]
+		if op == dbop.Like {
+			m.likes = true
+			return dbop.Compare{Column: "t", Op: op, Value: str(m.texts[m.next()%len(m.texts)])}
+		}
+		return dbop.Compare{Column: m.column(), Op: op, Value: m.value()}
+	case 4:
+		in := dbop.In{Column: m.column(), Negated: m.next()%2 == 0}
+		for range m.next() % 4 {
+			in.Values = append(in.Values, m.value())
+		}
+		return in
+	}
+	return dbop.IsNull{Column: m.column(), Negated: m.next()%2 == 0}
+}
+
+// FuzzCond runs predicates on both databases. Whatever the values, the
+// statement must be one that the database understands, a row must be found by
+// the text that it holds, and both databases must find the same rows.
+func FuzzCond(f *testing.F) {
+	for _, text := range []string{"", "'", `\`, `\'`, "--", "/*", "?", "$1", `"`, "a'; DROP TABLE x; --", "%", `_\`, "é😀", "-1", "1.5", "1e400",
+		"99999999999999999999", "true", "NaN", "2026-11-23T10:00:00Z", "2026-11-23", "\x00", "\xff", "'\\''", "E'x'", "$$", ":name", "null"} {
+		for program := range 12 {
+			f.Add([]byte{byte(program), 3, byte(program * 7), 3, byte(program), 1, 1, 4, 2, 0, 3, 0, 1, 5, byte(program), 6, 3, 6, 0, 2}, text, "7")
+		}
+	}
+	pg := postgresFuzz(f)
+	lite := sqliteFuzz(f)
+	f.Fuzz(func(t *testing.T, program []byte, text, other string) {
+		maker := condMaker{program: program, texts: []string{text, other, "5"}}
+		cond := maker.cond(0)
+		rows := [2]string{}
+		for i, target := range []*store.Target{pg, lite} {
+			rows[i] = find(t, target, cond)
+		}
+		if rows[0] != "" && rows[1] != "" && rows[0] != rows[1] && !maker.likes {
+			t.Errorf("%+v finds %s on PostgreSQL and %s on SQLite", cond, rows[0], rows[1])
+		}
+		if strings.IndexByte(text, 0) >= 0 || !utf8.ValidString(text) {
+			return
+		}
+		for _, target := range []*store.Target{pg, lite} {
+			roundTrip(t, target, text)
+		}
+	})
+}
+
+// find returns the ids that match, or "" if the database refuses a value.
+func find(t *testing.T, target *store.Target, cond dbop.Cond) string {
+	t.Helper()
+	res, err := target.Run(t.Context(), dbop.Operation{Op: dbop.SelectMany, Table: "fixed", Columns: []string{"id"}, Where: cond}, nil)
+	var failure *job.Failure
+	switch {
+	case err == nil:
+		return string(res.JSON)
+	case errors.As(err, &failure) && failure.Code == job.CodeInvalidValue:
+		return ""
+	}
+	t.Fatalf("%+v on %s: %v", cond, target.Name(), err)
+	return ""
+}
+
+func roundTrip(t *testing.T, target *store.Target, text string) {
+	t.Helper()
+	run := func(op dbop.Operation) string {
+		t.Helper()
+		res, err := target.Run(t.Context(), op, nil)
+		if err != nil {
+			t.Fatalf("%s of %q on %s: %v", op.Op, text, target.Name(), err)
+		}
+		return string(res.JSON)
+	}
+	run(dbop.Operation{Op: dbop.DeleteMany, Table: "free", Where: dbop.IsNull{Column: "id", Negated: true}})
+	run(dbop.Operation{Op: dbop.InsertOne, Table: "free", Rows: [][]dbop.Assignment{{{Column: "id", Value: num("1")}, {Column: "t", Value: str(text)}}}})
+	var got struct{ Row struct{ T string } }
+	answer := run(dbop.Operation{Op: dbop.SelectOne, Table: "free", Where: dbop.Compare{Column: "t", Op: dbop.Eq, Value: str(text)}})
+	if err := json.Unmarshal([]byte(answer), &got); err != nil || got.Row.T != text {
+		t.Errorf("%q came back from %s as %s", text, target.Name(), answer)
+	}
+}
+
+const fuzzRows = `INSERT INTO fixed VALUES (1, 'a', 5, 5, %[1]s, '2026-11-23 10:00:00'), (2, 'B', -7, 1.5, %[2]s, '2020-01-01 00:00:00'),
+	(3, '', 0, 0, NULL, NULL), (4, NULL, NULL, NULL, %[1]s, '2026-11-23 10:00:00.5'), (5, '7', 7, 7, %[2]s, NULL)`
+
+func fuzzTarget(f *testing.F, cfg store.Config) *store.Target {
+	f.Helper()
+	cfg.Tables = map[string]store.Table{"fixed": {}, "free": {Write: true}}
+	target, err := store.Open(cfg, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = target.Close() })
+	return target
+}
+
+func postgresFuzz(f *testing.F) *store.Target {
+	f.Helper()
+	db := openPostgres(f, testkit.PostgresDatabase(f))
+	if _, err := db.SQL.ExecContext(f.Context(), `CREATE TABLE fixed (id int PRIMARY KEY, t text, n bigint, d numeric, b boolean, s timestamptz);
+		CREATE TABLE free (id int PRIMARY KEY, t text); `+fmt.Sprintf(fuzzRows, "true", "false")); err != nil {
+		f.Fatal(err)
+	}
+	return fuzzTarget(f, db.Config)
+}
+
+func sqliteFuzz(f *testing.F) *store.Target {
+	f.Helper()
+	db := openSQLite(f, filepath.Join(f.TempDir(), "fuzz.db"))
+	if _, err := db.SQL.ExecContext(f.Context(), `CREATE TABLE fixed (id INTEGER PRIMARY KEY, t TEXT, n BIGINT, d DECIMAL, b BOOLEAN, s TIMESTAMP);
+		CREATE TABLE free (id INTEGER PRIMARY KEY, t TEXT); `+fmt.Sprintf(fuzzRows, "1", "0")); err != nil {
+		f.Fatal(err)
+	}
+	return fuzzTarget(f, db.Config)
+}

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/asyncops/asyncops/dbop"
+	"github.com/asyncops/asyncops/job"
+)
+
+// What a row of asyncops_effects says.
+const (
+	outcomeDone = "done" // the effect happened; result is its result
+	outcomeVoid = "void" // a tombstone: the effect never happened and never will
+)
+
+// quoted writes text as a constant that every dialect reads the same way: it
+// holds no NUL and, in JSON, no control characters.
+func (t *Target) quoted(s string) (string, error) {
+	b, err := t.dialect.codec().literal(nil, dbop.Value{Kind: dbop.String, Text: s}, columnInfo{name: "effects", class: classText})
+	return string(b), err
+}
+
+// claim inserts the effect's row. If there was one already, ours is false and
+// stored is the result of the effect; a tombstone fails with ErrSealed.
+func (t *Target) claim(ctx context.Context, tx querier, e Effect, outcome string) (stored *Result, ours bool, err error) {
+	id, err := t.quoted(string(e.Job))
+	if err != nil {
+		return nil, false, err
+	}
+	n, err := t.affect(ctx, tx, fmt.Sprintf("INSERT INTO asyncops_effects (job_id, generation, outcome) VALUES (%s, %d, '%s') ON CONFLICT DO NOTHING",
+		id, e.Generation, outcome))
+	if err != nil || n == 1 {
+		return nil, err == nil, err
+	}
+	found := false
+	var was, result string
+	err = t.fetch(ctx, tx, fmt.Sprintf("SELECT outcome, COALESCE(result, '') FROM asyncops_effects WHERE job_id = %s AND generation = %d", id, e.Generation),
+		2, func(values []any) {
+			found, was, result = true, asText(values[0]), asText(values[1])
+		})
+	switch {
+	case err != nil:
+		return nil, false, err
+	case !found:
+		return nil, false, errPruned
+	case was == outcomeVoid:
+		f := job.Permanent(job.CodeCanceled, "the job ended before this run could have an effect")
+		f.Err = ErrSealed
+		return nil, false, f
+	}
+	return &Result{JSON: json.RawMessage(result), Replayed: true}, false, nil
+}
+
+func asText(value any) string {
+	switch value := value.(type) {
+	case string:
+		return value
+	case []byte:
+		return string(value)
+	}
+	return ""
+}
+
+// record stores the result in the effect's row. It is the transaction's last
+// statement and must find the row: if it does not, the server has rolled back
+// what came before.
+func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result) error {
+	id, err := t.quoted(string(e.Job))
+	if err != nil {
+		return err
+	}
+	result, err := t.quoted(string(res.JSON))
+	if err != nil {
+		return err
+	}
+	n, err := t.affect(ctx, tx, "UPDATE asyncops_effects SET result = "+result+
+		" WHERE job_id = "+id+" AND generation = "+strconv.Itoa(e.Generation)+" AND outcome = '"+outcomeDone+"'")
+	if err == nil && n != 1 {
+		err = errUndone
+	}
+	return err
+}
+
+// Seal makes sure that the effect will not happen any more, by a tombstone in
+// the target. If it has happened, applied is true and stored is its result. On
+// a target without effects table there is nothing to seal: applied is false.
+// Errors are *job.Failure; the caller tries again until it knows.
+func (t *Target) Seal(ctx context.Context, e Effect) (stored json.RawMessage, applied bool, err error) {
+	const op = dbop.Op("seal")
+	err = t.retry(ctx, "", func() error {
+		recorded, err := t.recording(ctx, e.Required)
+		if err != nil || !recorded {
+			return err
+		}
+		res, ours, err := t.claim(ctx, t.writer, e, outcomeVoid)
+		if errors.Is(err, ErrSealed) {
+			return nil
+		}
+		if err == nil && !ours {
+			stored, applied = res.JSON, true
+		}
+		return err
+	})
+	if err != nil {
+		return nil, false, t.failure(ctx, op, err)
+	}
+	return stored, applied, nil
+}
+
+// PruneEffects removes at most limit records of effects that happened, and of
+// jobs that were made, before a time; it returns how many it removed. A job
+// whose record is gone must never run again.
+func (t *Target) PruneEffects(ctx context.Context, before time.Time, limit int) (int64, error) {
+	p, err := t.checkEffects(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("store: prune effects of database %q: %w", t.cfg.Name, err)
+	}
+	if p != present {
+		return 0, nil
+	}
+	made, err := t.quoted(string(job.IDBound(before)))
+	if err != nil {
+		return 0, err
+	}
+	n, err := t.affect(ctx, t.writer, fmt.Sprintf(`DELETE FROM asyncops_effects WHERE (job_id, generation) IN (
+	SELECT job_id, generation FROM asyncops_effects WHERE job_id < %s AND created_at < '%s' ORDER BY job_id LIMIT %d)`,
+		made, before.UTC().Format(localTimeLayout), max(limit, 0)))
+	if err != nil {
+		return 0, fmt.Errorf("store: prune effects of database %q: %w", t.cfg.Name, err)
+	}
+	return n, nil
+}

@@ -1,0 +1,207 @@
+// Package storetest owns the conformance suite of store: what every dialect
+// must do, against a real database. It refuses to know any dialect: what
+// differs comes in a Harness.
+package storetest
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/asyncops/asyncops/dbop"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/store"
+)
+
+// Harness is what the suite needs to know about a dialect.
+type Harness struct {
+	// Database returns an empty database of the test's own.
+	Database func(t *testing.T) Database
+	// Server returns an empty database on a server of the test's own, which may
+	// be killed. Nil for a dialect without servers.
+	Server func(t *testing.T) Server
+	DDL    DDL
+	Values []ValueCase
+}
+
+// Database is one database for one test.
+type Database struct {
+	Config store.Config // Driver, and where it is
+	SQL    *sql.DB      // past the store, for the fixture and for looking
+	// Running returns an error while a statement of the store's still runs. Nil
+	// where nothing can be left running.
+	Running func() error
+}
+
+// Server is a database on a server that the test may hurt.
+type Server struct {
+	Database
+	Kill, Restart func()
+	// LoseCommit returns the configuration of a way to the server that loses the
+	// reply to the next COMMIT, once.
+	LoseCommit func() store.Config
+}
+
+// DDL is the fixture in a dialect's words.
+type DDL struct {
+	// Users makes the table users: id, an integer primary key of the database's
+	// own counting; email, text, unique; name, text; age, an integer; balance, an
+	// exact number; active, a boolean, not null, true by default; seen_at, a point
+	// in time.
+	Users string
+	// Log makes the table log: nonce, text; no key, so that an effect that
+	// happens twice shows.
+	Log string
+	// Slow makes the view slow, whose reading takes 30 seconds.
+	Slow string
+	// Undo makes a write to log delete every row of asyncops_effects, as a
+	// database does that rolls back behind one's back.
+	Undo string
+}
+
+// ValueCase is a column's type and a value that is written to it.
+type ValueCase struct {
+	Type string     // of the column, in the dialect's words
+	In   dbop.Value // written
+	Want string     // JSON that is read; "" if the value must be refused with invalid_value
+	// Unequal says that a row cannot be found by comparing with the value.
+	Unequal bool
+}
+
+// Run runs the suite.
+func Run(t *testing.T, h Harness) {
+	for name, test := range map[string]func(*testing.T, Harness){
+		"select": testSelect, "where": testWhere, "insert one": testInsertOne, "insert many": testInsertMany,
+		"on conflict": testOnConflict, "update": testUpdate, "delete": testDelete, "values": testValues, "names": testNames,
+		"registry": testRegistry, "schema change": testSchemaChange, "errors": testErrors,
+		"exactly once": testExactlyOnce, "same result": testSameResult, "rollback": testRollback, "undone": testUndone, "seal": testSeal,
+		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "concurrent migrate": testConcurrentMigrate,
+		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout,
+		"health": testHealth, "slow query": testSlowQuery, "lost commit": testLostCommit, "killed server": testKilledServer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, h)
+		})
+	}
+}
+
+// fixture is an open target with the tables users and log.
+type fixture struct {
+	*store.Target
+	t  *testing.T
+	db Database
+}
+
+// allTables lets jobs do everything with the fixture's tables.
+func allTables() map[string]store.Table {
+	return map[string]store.Table{"users": {Write: true}, "log": {Write: true}, "slow": {}}
+}
+
+// start makes the fixture; change, which may be nil, changes the settings.
+func start(t *testing.T, h Harness, change func(*store.Config)) fixture {
+	t.Helper()
+	return startOn(t, h, h.Database(t), change)
+}
+
+func startOn(t *testing.T, h Harness, db Database, change func(*store.Config)) fixture {
+	t.Helper()
+	for _, ddl := range []string{h.DDL.Users, h.DDL.Log, h.DDL.Slow} {
+		mustExec(t, db.SQL, ddl)
+	}
+	cfg := db.Config
+	cfg.Tables = allTables()
+	if change != nil {
+		change(&cfg)
+	}
+	return fixture{Target: open(t, cfg, nil), t: t, db: db}
+}
+
+func open(t *testing.T, cfg store.Config, observer store.Observer) *store.Target {
+	t.Helper()
+	target, err := store.Open(cfg, slog.New(slog.DiscardHandler), observer)
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	t.Cleanup(func() {
+		if err := target.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	})
+	return target
+}
+
+func mustExec(t *testing.T, db *sql.DB, statements string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statements); err != nil {
+		t.Fatalf("%s: %v", statements, err)
+	}
+}
+
+// must runs an operation without a record and returns its result.
+func (f fixture) must(op dbop.Operation) string {
+	f.t.Helper()
+	return f.mustOnce(op, nil)
+}
+
+func (f fixture) mustOnce(op dbop.Operation, e *store.Effect) string {
+	f.t.Helper()
+	res, err := f.Run(f.t.Context(), op, e)
+	if err != nil {
+		f.t.Fatalf("Run(%s) = %v", op.Op, err)
+	}
+	if _, err := json.Marshal(res); err != nil {
+		f.t.Errorf("the result is not JSON: %v", err)
+	}
+	return string(res.JSON)
+}
+
+// want checks an operation's result.
+func (f fixture) want(op dbop.Operation, want string) {
+	f.t.Helper()
+	if got := f.must(op); got != want {
+		f.t.Errorf("%s = %s, want %s", op.Op, got, want)
+	}
+}
+
+// wantFailure checks that an operation fails with a code.
+func (f fixture) wantFailure(op dbop.Operation, want job.Code) *job.Failure {
+	f.t.Helper()
+	_, err := f.Run(f.t.Context(), op, nil)
+	return wantCode(f.t, err, want)
+}
+
+func wantCode(t *testing.T, err error, want job.Code) *job.Failure {
+	t.Helper()
+	var failure *job.Failure
+	if !errors.As(err, &failure) {
+		t.Fatalf("err = %v, want a failure with code %s", err, want)
+	}
+	if failure.Code != want {
+		t.Fatalf("code = %s (%v), want %s", failure.Code, failure, want)
+	}
+	if strings.Contains(failure.Message, "SELECT ") || strings.Contains(failure.Message, "INSERT INTO") {
+		t.Errorf("the message %q holds SQL", failure.Message)
+	}
+	return failure
+}
+
+// count returns the number of rows that match a condition of SQL.
+func (f fixture) count(table, where string) (n int) {
+	f.t.Helper()
+	if err := f.db.SQL.QueryRowContext(context.Background(), "SELECT count(*) FROM "+table+" WHERE "+where).Scan(&n); err != nil {
+		f.t.Fatalf("count %s: %v", table, err)
+	}
+	return n
+}
+
+func (f fixture) wantCount(table, where string, want int) {
+	f.t.Helper()
+	if got := f.count(table, where); got != want {
+		f.t.Errorf("rows of %s where %s = %d, want %d", table, where, got, want)
+	}
+}
