@@ -67,3 +67,17 @@ func fillDefaults(v reflect.Value, name string) {
 		d.setDefaults(name)
 	}
 }
+
+// NewDatabase returns a database with the defaults of every entry of
+// databases; it still needs a DSN.
+func NewDatabase() Database { return newEntry[Database]() }
+
+// NewClient returns a client with the defaults of every entry of clients; it
+// still needs a base URL.
+func NewClient() Client { return newEntry[Client]() }
+
+func newEntry[T any]() T {
+	var entry T
+	fillDefaults(reflect.ValueOf(&entry).Elem(), "")
+	return entry
+}

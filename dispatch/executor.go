@@ -27,6 +27,8 @@ type Handler interface {
 
 // Meter receives a worker's measurements. It is called from many goroutines.
 type Meter interface {
+	// Active is called when a run begins, and done when it has ended.
+	Active(queue string) (done func())
 	Started(j *job.Job, waited time.Duration)
 	Finished(j *job.Job, o job.Outcome, ran time.Duration)
 	Fenced(jobs int) // outcomes that were refused because the run had been superseded
@@ -89,6 +91,7 @@ func (e *executor) run(j *job.Job) {
 		delete(e.running, j.ID)
 		e.mu.Unlock()
 	}()
+	defer e.meter.Active(j.Queue)()
 	began := time.Now()
 	waited := began.Sub(j.RunAt)
 	e.meter.Started(j, max(0, waited))

@@ -169,6 +169,7 @@ func (f *fleet) get(id job.ID) *job.Job {
 // meter takes measurements and forgets them.
 type meter struct{}
 
+func (*meter) Active(string) func()                          { return func() {} }
 func (*meter) Started(*job.Job, time.Duration)               {}
 func (*meter) Finished(*job.Job, job.Outcome, time.Duration) {}
 func (*meter) Fenced(int)                                    {}

@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/asyncops/asyncops/api"
+	"github.com/asyncops/asyncops/config"
+	"github.com/asyncops/asyncops/dbop"
+	"github.com/asyncops/asyncops/dispatch"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/ledger"
+	"github.com/asyncops/asyncops/lifecycle"
+)
+
+// addAPI adds the REST server, and prints its address to out when it listens.
+func (s *system) addAPI(out io.Writer) error {
+	s.addHealth()
+	s.add("waiter", s.waiter.Run)
+	cfg := s.cfg.API
+	deps := api.Deps{
+		Ledger: restLedger{s.ledger}, Keys: restKeys{s.ledger}, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
+		Signals: signals{bus: s.bus, waiter: s.waiter}, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
+		Statuses: statuses{s}, Observer: s.metrics, Log: s.log,
+		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
+	}
+	if s.broker != nil {
+		deps.RedisQueues = redisQueues{s.broker}
+	}
+	server, err := api.New(api.Config{
+		Listen: cfg.Listen, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
+		Certificate: cfg.TLS.Cert, CertificateKey: cfg.TLS.Key, TrustedProxies: cfg.TrustedProxies,
+		CORSOrigins: cfg.CORSOrigins, Gzip: cfg.Gzip, BodyLimit: cfg.BodyLimit.Bytes(),
+		BulkBodyLimit: cfg.BulkBodyLimit.Bytes(), BulkMaxItems: cfg.BulkMaxItems, RequestTimeout: cfg.RequestTimeout.Std(),
+		RateLimit: api.RateLimit{Requests: cfg.RateLimit.Requests, Per: cfg.RateLimit.Per.Std(), Burst: cfg.RateLimit.Burst},
+		Queues:    slices.Sorted(maps.Keys(s.cfg.Queues)),
+	}, deps)
+	if err != nil {
+		return err
+	}
+	s.server = server
+	start := func(ctx context.Context) error {
+		if err := server.Start(ctx); err != nil {
+			return err
+		}
+		scheme := "http"
+		if cfg.TLS.Cert != "" {
+			scheme = "https"
+		}
+		_, err := fmt.Fprintf(out, "API on %s://%s\n", scheme, server.Addr())
+		return err
+	}
+	s.parts = append(s.parts, lifecycle.Part{Name: "api", Start: start, Run: server.Run})
+	s.addDrain()
+	return nil
+}
+
+func configuredKeys(keys []config.APIKey) []api.Key {
+	out := make([]api.Key, 0, len(keys))
+	for _, k := range keys {
+		whole := k.Key.Reveal()
+		id, _, ok := config.SplitKey(whole)
+		if !ok {
+			continue // a rotated secret that is no key any more lets nobody in
+		}
+		out = append(out, api.Key{
+			ID: id, Name: k.Name, Hash: api.HashKey(whole), Role: k.Role, Scopes: k.Scopes, Queues: k.Queues, Kinds: k.Kinds,
+			Databases: k.Databases, Clients: k.Clients, ExpiresAt: k.ExpiresAt,
+		})
+	}
+	return out
+}
+
+// restLedger is the ledger in the API's words.
+type restLedger struct{ *ledger.Ledger }
+
+func (l restLedger) Accept(ctx context.Context, jobs []job.Job, atomic bool) ([]job.Accepted, error) {
+	answers, err := l.Ledger.Accept(ctx, ledger.Batch{Jobs: jobs, Atomic: atomic})
+	if errors.Is(err, ledger.ErrBatchRefused) {
+		return answers, nil // the answers say why
+	}
+	return answers, err
+}
+
+func (l restLedger) Search(ctx context.Context, f api.Filter) ([]job.Job, string, error) {
+	page, err := l.Ledger.Search(ctx, ledger.Filter(f))
+	return page.Jobs, page.Next, err
+}
+
+func (l restLedger) Queues(ctx context.Context, names ...string) ([]api.Queue, error) {
+	found, err := l.Ledger.Queues(ctx, names...)
+	queues := make([]api.Queue, len(found))
+	for i, q := range found {
+		queues[i] = api.Queue(q)
+	}
+	return queues, err
+}
+
+func (l restLedger) Workers(ctx context.Context) ([]api.Worker, error) {
+	found, err := l.Ledger.Workers(ctx)
+	workers := make([]api.Worker, len(found))
+	for i, w := range found {
+		workers[i] = api.Worker{
+			ID: w.ID, Host: w.Host, PID: w.PID, Version: w.Version, State: string(w.State), Queues: w.Queues,
+			Concurrency: w.Concurrency, Running: w.Running, StartedAt: w.StartedAt, BeatAt: w.BeatAt,
+		}
+	}
+	return workers, err
+}
+
+// restKeys is the ledger's keys in the API's words.
+type restKeys struct{ ledger *ledger.Ledger }
+
+func (k restKeys) Key(ctx context.Context, id string) (*api.Key, error) {
+	found, err := k.ledger.Key(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	g := found.Grants
+	return &api.Key{
+		ID: found.ID, Name: found.Name, Hash: found.Hash, Role: g.Role, Scopes: g.Scopes, Queues: g.Queues, Kinds: g.Kinds,
+		Databases: g.Databases, Clients: g.Clients, ExpiresAt: found.ExpiresAt, RevokedAt: found.RevokedAt,
+	}, nil
+}
+
+// signals passes the API's hints on.
+type signals struct {
+	bus    *dispatch.Bus
+	waiter *dispatch.Waiter
+}
+
+func (s signals) Wake(string) { s.bus.Due() }
+
+func (s signals) Stop(id job.ID) { s.bus.Stop(id) }
+
+func (s signals) Wait(ctx context.Context, id job.ID) error { return s.waiter.Wait(ctx, id) }
+
+// statuses is how the targets are, in the API's words.
+type statuses struct{ *system }
+
+func (s statuses) Databases(context.Context) ([]api.Database, error) {
+	pools := s.databasePools()
+	found := make([]api.Database, 0, len(s.databases))
+	for _, name := range slices.Sorted(maps.Keys(s.databases)) {
+		pool := api.Pool(pools[name])
+		found = append(found, api.Database{
+			Name: name, Dialect: s.cfg.Databases[name].DSN.Driver, Delivery: s.databases[name].Delivery(dbop.InsertOne),
+			Health: s.sights.of(databaseCheck + name), Pool: &pool,
+		})
+	}
+	return found, nil
+}
+
+func (s statuses) Clients(context.Context) ([]api.Client, error) {
+	pools := s.clientPools()
+	found := make([]api.Client, 0, len(s.upstreams))
+	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {
+		pool := api.Pool(pools[name])
+		found = append(found, api.Client{Name: name, Health: s.sights.of(clientCheck + name), Pool: &pool})
+	}
+	return found, nil
+}
+
+// redisQueues is asynq's own view of the queues.
+type redisQueues struct{ broker *dispatch.Broker }
+
+func (r redisQueues) RedisQueue(ctx context.Context, queue string) *api.RedisQueue {
+	view, err := r.broker.Queue(ctx, queue)
+	if err != nil {
+		return nil
+	}
+	return &api.RedisQueue{
+		Pending: int(view.Pending), Active: int(view.Active), Leases: int(view.Leases), MemoryBytes: view.MemoryBytes,
+		Processed: int(view.Processed), Failed: int(view.Failed),
+	}
+}

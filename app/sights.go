@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/asyncops/asyncops/api"
+	"github.com/asyncops/asyncops/dispatch"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/observe"
+	"github.com/asyncops/asyncops/store"
+)
+
+// Names of the checks shown by /readyz.
+const (
+	ledgerCheck   = "ledger"
+	redisCheck    = "redis"
+	databaseCheck = "database "
+	clientCheck   = "client "
+)
+
+func (s *system) ledgerCheck() observe.Check {
+	return observe.Check{Name: ledgerCheck, Critical: true, Func: func(ctx context.Context) (observe.Status, string) {
+		err := s.ledger.Check(ctx)
+		switch {
+		case err == nil:
+			return observe.OK, ""
+		case errors.Is(err, job.ErrSchemaOutdated):
+			return observe.Down, "the schema is outdated; run asyncops migrate"
+		}
+		return observe.Down, "no answer"
+	}}
+}
+
+func (s *system) redisCheck() observe.Check {
+	return observe.Check{Name: redisCheck, Func: func(ctx context.Context) (observe.Status, string) {
+		err := s.broker.Check(ctx)
+		switch {
+		case err == nil:
+			return observe.OK, ""
+		case errors.Is(err, dispatch.ErrEviction):
+			return observe.Degraded, err.Error()
+		}
+		return observe.Down, "no answer"
+	}}
+}
+
+// targetChecks look at each target every health.interval.
+func (s *system) targetChecks() []observe.Check {
+	interval := s.cfg.Health.Interval.Std()
+	var checks []observe.Check
+	for _, name := range slices.Sorted(maps.Keys(s.databases)) {
+		target := s.databases[name]
+		checks = append(checks, s.sights.check(databaseCheck+name, interval, func(ctx context.Context) (observe.Status, string, time.Duration) {
+			h := target.Health(ctx)
+			return map[store.Status]observe.Status{
+				store.StatusOK: observe.OK, store.StatusDegraded: observe.Degraded, store.StatusDown: observe.Down,
+			}[h.Status], h.Detail, h.Latency
+		}))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {
+		upstream := s.upstreams[name]
+		checks = append(checks, s.sights.check(clientCheck+name, interval, func(ctx context.Context) (observe.Status, string, time.Duration) {
+			began := time.Now()
+			err := upstream.Health(ctx)
+			var f *job.Failure
+			switch {
+			case err == nil:
+				return observe.OK, "", time.Since(began)
+			case errors.As(err, &f):
+				return observe.Down, string(f.Code), 0
+			}
+			return observe.Down, "no answer", 0
+		}))
+	}
+	return checks
+}
+
+// sights remembers how each target was found when it was last looked at. It is
+// safe for concurrent use.
+type sights struct {
+	mu   sync.Mutex
+	last map[string]api.Health // by check; guarded by mu
+}
+
+func newSights() *sights { return &sights{last: map[string]api.Health{}} }
+
+// check looks no more often than every interval, unless the target was not ok.
+func (s *sights) check(name string, interval time.Duration, look func(context.Context) (observe.Status, string, time.Duration)) observe.Check {
+	return observe.Check{Name: name, Func: func(ctx context.Context) (observe.Status, string) {
+		before := s.of(name)
+		if before.Status == string(observe.OK) && time.Since(*before.CheckedAt) < interval {
+			return observe.OK, before.Detail
+		}
+		status, detail, latency := look(ctx)
+		now := time.Now().UTC()
+		h := api.Health{Status: string(status), Detail: detail, CheckedAt: &now}
+		if status != observe.Down {
+			ms := float64(latency.Microseconds()) / 1000
+			h.LatencyMS = &ms
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.last[name] = h
+		return status, detail
+	}}
+}
+
+func (s *sights) of(name string) api.Health {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h, ok := s.last[name]; ok {
+		return h
+	}
+	return api.Health{Status: "unknown", Detail: "not looked at yet"}
+}
+
+// up lists the targets that have been looked at.
+func (s *sights) up() []observe.Target {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []observe.Target
+	for check, h := range s.last {
+		kind, name, _ := strings.Cut(check, " ")
+		found = append(found, observe.Target{Type: kind, Name: name, Up: h.Status != string(observe.Down)})
+	}
+	return found
+}

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"encoding/json"
+
+	"github.com/asyncops/asyncops/clients"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/store"
+	"github.com/asyncops/asyncops/tasks"
+)
+
+// targets answers what tasks and the API ask about the configured databases
+// and upstreams. It reaches none of them.
+type targets struct {
+	databases map[string]*store.Target
+	upstreams map[string]*clients.Client
+}
+
+// Database is that of the name, or the only one for "".
+func (t targets) Database(name string) (tasks.Database, bool) {
+	target, ok := named(t.databases, name)
+	if !ok {
+		return tasks.Database{}, false
+	}
+	return tasks.Database{Name: target.Name(), Registry: target.Registry()}, true
+}
+
+// Client is that of the name, or the only one for "".
+func (t targets) Client(name string) (tasks.Client, bool) {
+	client, ok := named(t.upstreams, name)
+	if !ok {
+		return tasks.Client{}, false
+	}
+	return tasks.Client{Name: client.Name(), Policy: client.Policy()}, true
+}
+
+func named[T any](all map[string]T, name string) (T, bool) {
+	if name == "" && len(all) == 1 {
+		for _, only := range all {
+			return only, true
+		}
+	}
+	v, ok := all[name]
+	return v, ok
+}
+
+// Delivery says what the task's effect is worth.
+func (t targets) Delivery(task tasks.Task) (job.Delivery, error) {
+	db, ok := task.(*tasks.DB)
+	if !ok {
+		return job.AtLeastOnce, nil
+	}
+	target := t.databases[db.Database]
+	if db.Operation.Op.Writes() && target.EffectsMissing() {
+		return "", job.ErrEffectsMissing
+	}
+	return target.Delivery(db.Operation.Op), nil
+}
+
+// Plan tells what the task would do.
+func (t targets) Plan(task tasks.Task) (json.RawMessage, error) {
+	switch task := task.(type) {
+	case *tasks.DB:
+		sql, err := t.databases[task.Database].Registry().Explain(task.Operation)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(struct {
+			Database string `json:"database"`
+			SQL      string `json:"sql"`
+		}{task.Database, sql})
+	case *tasks.HTTP:
+		preview, err := t.upstreams[task.Client].DryRun(task.Request)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(struct {
+			Client  string            `json:"client"`
+			Method  string            `json:"method"`
+			URL     string            `json:"url"`
+			Headers map[string]string `json:"headers"`
+			Body    string            `json:"body,omitempty"`
+		}{task.Client, preview.Method, preview.URL, preview.Headers, string(preview.Body)})
+	}
+	return json.RawMessage("{}"), nil
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/sdk"
+)
+
+// Run lists the queues.
+func (queuesListCmd) Run(ctx context.Context, s *session) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	queues, err := client.Queues(ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(queues, queueHeadings(), func() [][]string { return queueRows(queues...) })
+}
+
+// Run pauses a queue.
+func (c *queuesPauseCmd) Run(ctx context.Context, s *session) error {
+	return s.moveQueue(func(client *sdk.Client) (*sdk.Queue, error) { return client.Pause(ctx, c.Name) })
+}
+
+// Run resumes a queue.
+func (c *queuesResumeCmd) Run(ctx context.Context, s *session) error {
+	return s.moveQueue(func(client *sdk.Client) (*sdk.Queue, error) { return client.Resume(ctx, c.Name) })
+}
+
+func (s *session) moveQueue(move func(*sdk.Client) (*sdk.Queue, error)) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	queue, err := move(client)
+	if err != nil {
+		return err
+	}
+	return s.print(queue, queueHeadings(), func() [][]string { return queueRows(*queue) })
+}
+
+func queueHeadings() []string {
+	return []string{"QUEUE", "STATUS", "PENDING", "ACTIVE", "SCHEDULED", "RETRY", "PARKED", "ARCHIVED", "OLDEST", "LAST MINUTE"}
+}
+
+func queueRows(queues ...sdk.Queue) [][]string {
+	rows := make([][]string, len(queues))
+	for i, q := range queues {
+		status := "open"
+		if q.Paused {
+			status = "paused"
+		}
+		row := []string{q.Name, status}
+		for _, state := range []job.State{job.Pending, job.Active, job.Scheduled, job.Retry, job.Parked, job.Archived} {
+			row = append(row, strconv.Itoa(q.Counts[state]))
+		}
+		oldest := time.Duration(q.OldestSeconds * float64(time.Second)).Round(time.Second)
+		rows[i] = append(row, oldest.String(), strconv.Itoa(q.Throughput.FinishedLastMinute))
+	}
+	return rows
+}
+
+// Run lists the workers.
+func (workersCmd) Run(ctx context.Context, s *session) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	workers, err := client.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(workers, []string{"WORKER", "STATE", "RUNNING", "QUEUES", "HOST", "PID", "VERSION", "STARTED", "LAST SEEN"}, func() [][]string {
+		rows := make([][]string, len(workers))
+		for i, w := range workers {
+			queues := strings.Join(w.Queues, ",")
+			if queues == "" {
+				queues = "all"
+			}
+			rows[i] = []string{
+				w.ID, w.State, fmt.Sprintf("%d of %d", w.Running, w.Concurrency), queues, w.Host, strconv.Itoa(w.PID), w.Version,
+				moment(w.StartedAt), moment(w.BeatAt),
+			}
+		}
+		return rows
+	})
+}
+
+// Run lists the kinds.
+func (kindsCmd) Run(ctx context.Context, s *session) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	kinds, err := client.Kinds(ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(kinds, []string{"KIND", "EFFECT", "DESCRIPTION"}, func() [][]string {
+		rows := make([][]string, len(kinds))
+		for i, k := range kinds {
+			rows[i] = []string{k.Name, k.Effect, k.Description}
+		}
+		return rows
+	})
+}

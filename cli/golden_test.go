@@ -1,0 +1,180 @@
+package cli_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/asyncops/asyncops/cli"
+)
+
+func jobBody(id, state, rest string) string {
+	return `{"id":"` + id + `","kind":"db.insert_one","queue":"default","state":"` + state + `","args":{"table":"users"},"error":null,` +
+		`"attempt":1,"max_attempts":10,"crashes":0,"generation":0,"delivery":"exactly_once_effect","tags":["billing","eu"],` +
+		`"created_at":"2026-11-23T10:00:00.5Z","run_at":"2026-11-23T10:00:00.5Z","started_at":null,"finished_at":null,` +
+		`"waiting_on":null,"progress":null,"workflow":null,"schedule":null,"links":{"self":"/v1/jobs/` + id + `"},"result":null` + rest + `}`
+}
+
+const (
+	noWorker = `,"waiting_on":{"reason":"no_worker","detail":"no live worker serves queue default","until":null}`
+	inserted = `,"result":{"id":7,"rows_affected":1},"started_at":"2026-11-23T10:00:01Z","finished_at":"2026-11-23T10:00:02Z"`
+	refused  = `,"error":{"code":"constraint","message":"duplicate \u001b[31mkey"}`
+)
+
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	path := "/v1/jobs/" + testID
+	queue := func(name string, paused bool) string {
+		return fmt.Sprintf(`{"name":%q,"paused":%t,"counts":{"pending":3,"active":1,"completed":9},"oldest_seconds":90.4,"throughput":{"finished_last_minute":12},"redis":null}`, name, paused)
+	}
+	tests := []struct {
+		name   string
+		args   string
+		code   int
+		routes map[string][]string
+		stdin  string
+		asJSON bool // also with --output json
+	}{
+		{"submit", "submit db.insert_one", 0, map[string][]string{"POST /v1/jobs": {"202 " + jobBody(testID, "pending", noWorker)}}, "", true},
+		{"submit-replayed", "submit db.insert_one --idempotency-key k", 0,
+			map[string][]string{"POST /v1/jobs": {"202 " + jobBody(testID, "completed", inserted) + " replayed"}}, "", false},
+		{"submit-wait", "submit db.insert_one --wait 10s", 0,
+			map[string][]string{"POST /v1/jobs": {"200 " + jobBody(testID, "completed", inserted)}}, "", true},
+		{"submit-wait-archived", "submit db.insert_one --wait 10s", 1,
+			map[string][]string{"POST /v1/jobs": {"200 " + jobBody(testID, "archived", refused)}}, "", true},
+		{"submit-wait-pending", "submit db.insert_one --wait 20ms", 1, map[string][]string{
+			"POST /v1/jobs": {"202 " + jobBody(testID, "pending", noWorker)}, "GET " + path: {"200 " + jobBody(testID, "pending", noWorker)},
+		}, "", false},
+		{"submit-invalid", "submit db.insert_one", 1, map[string][]string{
+			"POST /v1/jobs": {`422 {"status":422,"code":"required","detail":"/args/table: is required","errors":[{"pointer":"/args/table","code":"required","message":"is required"}]}`},
+		}, "", false},
+		{"submit-unauthorized", "submit db.insert_one", 1, map[string][]string{
+			"POST /v1/jobs": {`401 {"status":401,"code":"unauthorized","detail":"no key"}`},
+		}, "", false},
+		{"submit-internal", "submit db.insert_one", 1, map[string][]string{
+			"POST /v1/jobs": {`500 {"status":500,"code":"internal","detail":"internal error"}`},
+		}, "", false},
+		{"submit-file", "submit --file -", 1, map[string][]string{"POST /v1/jobs/batch": {
+			`202 {"accepted":2,"rejected":1,"items":[{"id":"` + testID + `"},{"error":{"status":422,"code":"unknown_kind","detail":"no kind db.upsert"}},{"id":"` + otherID + `"}]}`,
+		}}, "{\"kind\":\"a.b\"}\n\n{\"kind\":\"db.upsert\"}\n{\"kind\":\"a.b\"}", true},
+		{"submit-file-wait", "submit --file - --wait 10s", 1, map[string][]string{
+			"POST /v1/jobs/batch":     {`202 {"accepted":2,"rejected":0,"items":[{"id":"` + testID + `"},{"id":"` + otherID + `"}]}`},
+			"GET " + path:             {"200 " + jobBody(testID, "completed", inserted)},
+			"GET /v1/jobs/" + otherID: {"200 " + jobBody(otherID, "archived", refused)},
+		}, "{}\n{}\n", true},
+		{"get", "get " + testID, 0, map[string][]string{"GET " + path: {"200 " + jobBody(testID, "archived", refused)}}, "", true},
+		{"get-large-result", "get " + testID, 0, map[string][]string{
+			"GET " + path:             {"200 " + jobBody(testID, "completed", `,"links":{"result":"`+path+`/result"}`)},
+			"GET " + path + "/result": {`200 {"rows":[[1]]}`},
+		}, "", false},
+		{"get-missing", "get " + testID, 1, nil, "", false},
+		{"watch", "watch " + testID, 0, map[string][]string{"GET " + path: {
+			"200 " + jobBody(testID, "pending", noWorker), "200 " + jobBody(testID, "completed", inserted),
+		}}, "", true},
+		{"watch-archived", "watch " + testID, 1, map[string][]string{"GET " + path: {"200 " + jobBody(testID, "archived", refused)}}, "", false},
+		{"list", "list", 0, map[string][]string{"GET /v1/jobs": {
+			`200 {"items":[` + jobBody(testID, "pending", noWorker) + `],"next_cursor":"c"}`,
+			`200 {"items":[` + jobBody(otherID, "archived", refused) + `],"next_cursor":null}`,
+		}}, "", true},
+		{"list-empty", "list", 0, map[string][]string{"GET /v1/jobs": {`200 {"items":[],"next_cursor":null}`}}, "", true},
+		{"attempts", "attempts " + testID, 0, map[string][]string{"GET " + path + "/attempts": {
+			`200 {"items":[{"number":1,"generation":0,"worker":"w1","started_at":"2026-11-23T10:00:00Z","finished_at":"2026-11-23T10:00:01.5Z","outcome":"retry","error":{"code":"conflict","message":"deadlock"}},` +
+				`{"number":2,"generation":0,"worker":"w2","started_at":"2026-11-23T10:00:03Z","finished_at":null,"outcome":"active","error":null}]}`,
+		}}, "", true},
+		{"cancel", "cancel " + testID, 0, map[string][]string{"POST " + path + "/cancel": {"200 " + jobBody(testID, "canceled", "")}}, "", false},
+		{"cancel-ended", "cancel " + testID, 1, map[string][]string{
+			"POST " + path + "/cancel": {`409 {"status":409,"code":"terminal","detail":"the job has ended"}`},
+		}, "", false},
+		{"retry", "retry " + testID, 0, map[string][]string{"POST " + path + "/retry": {"202 " + jobBody(testID, "pending", `,"generation":1`)}}, "", false},
+		{"queues", "queues", 0, map[string][]string{"GET /v1/queues": {`200 {"items":[` + queue("default", false) + "," + queue("low", true) + `]}`}}, "", true},
+		{"queues-pause", "queues pause low", 0, map[string][]string{"POST /v1/queues/low/pause": {"200 " + queue("low", true)}}, "", false},
+		{"queues-resume", "queues resume low", 0, map[string][]string{"POST /v1/queues/low/resume": {"200 " + queue("low", false)}}, "", false},
+		{"workers", "workers", 0, map[string][]string{"GET /v1/workers": {
+			`200 {"items":[{"id":"w1","host":"h","pid":7,"version":"v0.1.0","state":"running","queues":[],"concurrency":100,"running":3,"started_at":"2026-11-23T10:00:00Z","beat_at":"2026-11-23T10:00:05Z"}]}`,
+		}}, "", true},
+		{"kinds", "kinds", 0, map[string][]string{"GET /v1/kinds": {
+			`200 {"items":[{"name":"system.noop","description":"does nothing","effect":"none","args":{"type":"object"},"result":{}}]}`,
+		}}, "", true},
+		{"version", "version", 0, nil, "", true},
+		{"help", "--help", 0, nil, "", false},
+		{"help-submit", "submit --help", 0, nil, "", false},
+	}
+	for _, tt := range tests {
+		for _, format := range []string{"table", "json"} {
+			if format == "json" && !tt.asJSON {
+				continue
+			}
+			name := tt.name + "-" + format
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				routes := map[string][]string{}
+				for route, answers := range tt.routes {
+					routes[route] = answers
+				}
+				args := strings.Fields(tt.args)
+				if format == "json" {
+					args = append(args, "--output", "json")
+				}
+				r := run(t, outside{routes: routes, stdin: tt.stdin, hooks: refusing(t)}, args...)
+				if r.code != tt.code {
+					t.Errorf("asyncops %s = exit %d, want %d", strings.Join(args, " "), r.code, tt.code)
+				}
+				golden(t, name, fmt.Sprintf("$ asyncops %s\nexit %d\n--- stdout\n%s--- stderr\n%s", strings.Join(args, " "), r.code, r.stdout, r.stderr))
+			})
+		}
+	}
+}
+
+func TestExitCodesOfUsage(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, args string
+		env        map[string]string
+		stderr     string // a part of it
+	}{
+		{"no command", "", nil, "expected one of"},
+		{"command that is misspelled", "sumbit x.y", nil, `did you mean "submit"?`},
+		{"flag that is misspelled", "list --sate pending", nil, `did you mean "--state"?`},
+		{"subcommand that is misspelled", "queues puase low", nil, `did you mean "pause"?`},
+		{"output that is none", "list --output xml", nil, `--output must be one of "table","json" but got "xml"`},
+		{"id that is none", "get 42", nil, "malformed job id"},
+		{"cancel of an id that is none", "cancel 42", nil, "malformed job id"},
+		{"duration that is none", "submit a.b --wait soon", nil, `--wait: "soon" is not a duration`},
+		{"negative wait", "submit a.b --wait=-1s", nil, "--wait: must not be negative"},
+		{"negative delay", "submit a.b --delay=-1s", nil, "--delay: must not be negative"},
+		{"time that is none", "submit a.b --run-at noon", nil, "--run-at"},
+		{"args that are not JSON", "submit a.b --args {", nil, "--args: not JSON: unexpected end of JSON input"},
+		{"args of a file that is not there", "submit a.b --args @nowhere", nil, "--args: open nowhere: no such file"},
+		{"no kind", "submit", nil, "say the KIND"},
+		{"kind and file", "submit a.b --file -", nil, "--file: each line is a whole submission"},
+		{"option and file", "submit --tag x --file -", nil, "--file: each line is a whole submission"},
+		{"file that is not there", "submit --file nowhere", nil, "--file: open nowhere: no such file"},
+		{"state that is none", "list --state done", nil, `there is no state "done"; there are waiting, scheduled`},
+		{"since and after", "list --since 1h --created-after 2026-11-23T10:00:00Z", nil, "give one of them"},
+		{"negative limit", "list --limit=-1", nil, "--limit: must not be negative"},
+		{"URL that is none", "list", map[string]string{"ASYNCOPS_URL": "localhost:8080"}, "ASYNCOPS_URL"},
+		{"role that is none", "keys create --name a --role root --direct", nil, "--role must be one of"},
+		{"key without a name", "keys create --role admin --direct", nil, "missing flags: --name"},
+		{"key over REST", "keys create --name a --role admin", nil, "say --direct"},
+		{"key with a name that cannot be shown", "keys create --name \x1b[31m --role admin --direct", nil, "--name: must be"},
+		{"shell that is none", "completion powershell", nil, "must be one of"},
+		{"configuration that is not there", "config check --config nowhere.yaml", nil, "nowhere.yaml: cannot be read"},
+		{"target that is none", "migrate --target main", nil, `--target: there is no database "main" in the configuration; there are none`},
+		{"settings that are wrong", "config check", map[string]string{"ASYNCOPS_API_AUTH": "maybe", "ASYNCOPS_LEDGER_POOL_SIZE": "0"}, "api.auth"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := run(t, outside{env: tt.env, hooks: refusing(t)}, strings.Fields(tt.args)...)
+			if r.code != cli.ExitUsage {
+				t.Errorf("asyncops %s = exit %d, want %d", tt.args, r.code, cli.ExitUsage)
+			}
+			if !strings.Contains(r.stderr, tt.stderr) || !strings.HasPrefix(r.stderr, "asyncops: ") {
+				t.Errorf("stderr = %q, want asyncops: …%s…", r.stderr, tt.stderr)
+			}
+			if r.stdout != "" || len(r.requests) > 0 {
+				t.Errorf("stdout = %q and sent %v, want nothing", r.stdout, r.requests)
+			}
+		})
+	}
+}

@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/asyncops/asyncops/config"
+)
+
+// global are the flags of every command.
+type global struct {
+	Output string `enum:"table,json" default:"table" short:"o" help:"How results are printed: table or json."`
+	URL    string `name:"url" placeholder:"URL" help:"The server; default $$ASYNCOPS_URL, else ${url}. The key is $$ASYNCOPS_API_KEY."`
+}
+
+// grammar is everything that can be typed. The commands' Run methods are in
+// the files named for them.
+type grammar struct {
+	global
+
+	Dev        devCmd        `cmd:"" help:"Run API, worker, scheduler and dashboard in this process; nothing else to install."`
+	Init       initCmd       `cmd:"" help:"Write a commented configuration to begin with."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the ledger's schema, or a target's effects table, up to date."`
+	Config     configCmd     `cmd:"" help:"Work with the configuration."`
+	Keys       keysCmd       `cmd:"" help:"Work with API keys."`
+	Submit     submitCmd     `cmd:"" help:"Submit a job, or with --file many."`
+	Get        getCmd        `cmd:"" help:"Show a job."`
+	Watch      watchCmd      `cmd:"" help:"Follow a job until it has ended."`
+	List       listCmd       `cmd:"" help:"List jobs, youngest first."`
+	Attempts   attemptsCmd   `cmd:"" help:"List the runs of a job."`
+	Cancel     cancelCmd     `cmd:"" help:"Stop a job."`
+	Retry      retryCmd      `cmd:"" help:"Run a job again that is archived, canceled, expired or unknown."`
+	Queues     queuesCmd     `cmd:"" help:"List, pause and resume queues."`
+	Workers    workersCmd    `cmd:"" help:"List the workers of the fleet."`
+	Kinds      kindsCmd      `cmd:"" help:"List the kinds of jobs that can be submitted."`
+	Version    versionCmd    `cmd:"" help:"Show what is installed."`
+	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
+}
+
+type devCmd struct {
+	Config string `placeholder:"FILE" help:"Settings that win over the defaults of dev; default $$ASYNCOPS_CONFIG."`
+}
+
+type initCmd struct {
+	Path  string `arg:"" optional:"" default:"asyncops.yaml" help:"The file to write; default asyncops.yaml."`
+	Force bool   `help:"Replace the file if it is there."`
+}
+
+type migrateCmd struct {
+	Config string `placeholder:"FILE" help:"The configuration; default $$ASYNCOPS_CONFIG."`
+	Target string `placeholder:"NAME" help:"The database whose effects table is meant, instead of the ledger."`
+	Print  bool   `help:"Print the SQL and change nothing."`
+}
+
+type configCmd struct {
+	Check configCheckCmd `cmd:"" help:"Tell everything that is wrong with the configuration."`
+}
+
+type configCheckCmd struct {
+	Config  string `placeholder:"FILE" help:"The configuration; default $$ASYNCOPS_CONFIG."`
+	Connect bool   `help:"Try the ledger, Redis and every target too."`
+}
+
+type keysCmd struct {
+	Create keysCreateCmd `cmd:"" help:"Make an API key and print it, once."`
+}
+
+type keysCreateCmd struct {
+	Name   string `required:"" placeholder:"N" help:"What the key is called in audit and listings."`
+	Role   string `required:"" enum:"viewer,submitter,operator,admin" placeholder:"R" help:"viewer, submitter, operator or admin."`
+	Direct bool   `help:"Write to the ledger of --config, which makes the first key."`
+	Config string `placeholder:"FILE" help:"The configuration; default $$ASYNCOPS_CONFIG."`
+}
+
+type submitCmd struct {
+	Kind string `arg:"" optional:"" help:"What the job does, such as db.insert_one; see asyncops kinds."`
+
+	Args string          `placeholder:"JSON|@FILE|-" help:"The kind's arguments: JSON, a file with it, or - for stdin; default {}."`
+	File string          `placeholder:"FILE" help:"Submit each line of a file of JSON (jobs.ndjson; - is stdin) instead of KIND and its options."`
+	Wait config.Duration `placeholder:"10s" help:"Wait for the end; exit 1 unless it completed by then."`
+
+	Queue             string          `placeholder:"NAME" help:"Default: default."`
+	RunAt             time.Time       `placeholder:"TIME" help:"Not before this time (RFC 3339)."`
+	Delay             config.Duration `placeholder:"30s" help:"Not before this long from now."`
+	Timeout           config.Duration `placeholder:"30s" help:"Of one attempt."`
+	Deadline          time.Time       `placeholder:"TIME" help:"Give up when it has not ended by then."`
+	ExpiresAt         time.Time       `placeholder:"TIME" help:"Give up when it has not started by then."`
+	MaxAttempts       int             `placeholder:"N" help:"Default 10."`
+	BackoffInitial    config.Duration `placeholder:"1s" help:"Wait after the first failure."`
+	BackoffMax        config.Duration `placeholder:"10m" help:"Longest wait between attempts."`
+	BackoffMultiplier float64         `placeholder:"2" help:"Growth from one wait to the next."`
+	BackoffJitter     *float64        `placeholder:"0.2" help:"Fraction by which waits differ; 0 for none."`
+	IdempotencyKey    string          `placeholder:"KEY" help:"Makes it safe to submit the same again."`
+	Tag               []string        `placeholder:"TAG" help:"May be repeated."`
+	Retention         config.Duration `placeholder:"168h" help:"How long the ended job is kept."`
+}
+
+type getCmd struct {
+	ID   string          `arg:"" help:"The job's id."`
+	Wait config.Duration `placeholder:"10s" help:"Wait for the end; exit 1 unless it completed by then."`
+}
+
+type watchCmd struct {
+	ID string `arg:"" help:"The job's id."`
+}
+
+type listCmd struct {
+	State         []string        `placeholder:"STATE" help:"Only jobs in these states."`
+	Kind          []string        `placeholder:"KIND" help:"Only these kinds."`
+	Queue         []string        `placeholder:"NAME" help:"Only these queues."`
+	Tag           string          `placeholder:"TAG" help:"Only jobs with the tag."`
+	CreatedAfter  time.Time       `placeholder:"TIME" help:"Only jobs younger than this (RFC 3339)."`
+	CreatedBefore time.Time       `placeholder:"TIME" help:"Only jobs older than this (RFC 3339)."`
+	Since         config.Duration `placeholder:"1h" help:"Only jobs that are not older than this."`
+	Query         string          `short:"q" placeholder:"TEXT" help:"Beginning of an id, or words in tags and errors."`
+	OldestFirst   bool            `help:"In the order of their creation."`
+	Payload       bool            `help:"With args and results; for --output json."`
+	Limit         int             `default:"50" help:"At most so many; 0 is all. Default 50."`
+}
+
+type attemptsCmd struct {
+	ID string `arg:"" help:"The job's id."`
+}
+
+type cancelCmd struct {
+	ID string `arg:"" help:"The job's id."`
+}
+
+type retryCmd struct {
+	ID   string `arg:"" help:"The job's id."`
+	Args string `placeholder:"JSON|@FILE|-" help:"Arguments in place of the job's own."`
+}
+
+type queuesCmd struct {
+	List   queuesListCmd   `cmd:"" default:"1" help:"List the queues; what queues does alone."`
+	Pause  queuesPauseCmd  `cmd:"" help:"Let no more jobs of a queue start."`
+	Resume queuesResumeCmd `cmd:"" help:"Let the jobs of a queue start again."`
+}
+
+type (
+	queuesListCmd  struct{}
+	queuesPauseCmd struct {
+		Name string `arg:"" help:"The queue."`
+	}
+	queuesResumeCmd struct {
+		Name string `arg:"" help:"The queue."`
+	}
+	workersCmd struct{}
+	kindsCmd   struct{}
+	versionCmd struct{}
+)
+
+type completionCmd struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
