@@ -23,7 +23,7 @@ func Main(p Process) int {
 		Stdin: p.Stdin, Stdout: p.Stdout, Stderr: p.Stderr, Getenv: p.Getenv, Environ: p.Environ,
 		Terminal: stderr != nil && cli.IsTerminal(stderr),
 	}, cli.Hooks{
-		Build: cli.Build{Version: Version()}, Dev: p.dev, Migrate: migrate, CreateKey: createKey, Connect: p.connect,
+		Build: cli.Build{Version: Version(), Revision: revision()}, Dev: p.dev, Migrate: migrate, CreateKey: createKey, Connect: p.connect,
 	})
 }
 

@@ -46,11 +46,24 @@ func OS() Process {
 
 // Version is what this build calls itself.
 func Version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
 	}
-	return info.Main.Version
+	return "devel"
+}
+
+// revision is that of the source that was built; "" if it was not recorded.
+func revision() string {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return ""
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value
+		}
+	}
+	return ""
 }
 
 // apiFlags, workerFlags and schedulerFlags are the usage of the three servers.
@@ -104,6 +117,9 @@ func (p Process) load(path string, edit func(*config.LoadArgs)) (*config.Config,
 	log := observe.Logger(p.Stderr, cfg.Observability.LogLevel, cfg.Observability.LogFormat)
 	for _, w := range warnings {
 		log.Warn("configuration: " + w.String())
+	}
+	for _, setting := range unused(cfg) {
+		log.Warn("configuration: this release does not act on the setting", "setting", setting)
 	}
 	return cfg, log, nil
 }

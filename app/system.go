@@ -144,9 +144,9 @@ func (s *system) addBase() {
 	s.add("queues", s.ensureQueues)
 	s.checks = append(s.checks, s.ledgerCheck())
 	s.sources.LedgerUp = func() bool { return s.health.Up(ledgerCheck) }
+	s.sources.RedisUp = func() bool { return s.health.Up(redisCheck) } // false without Redis
 	if s.broker != nil {
 		s.checks = append(s.checks, s.redisCheck())
-		s.sources.RedisUp = func() bool { return s.health.Up(redisCheck) }
 	}
 }
 

@@ -168,7 +168,7 @@ func (s *session) load(path string, allowRedisNone bool) (*config.Config, error)
 	return cfg, err
 }
 
-// tell writes one line for the operator, who may be a program: not to stdout.
+// tell writes one line that is not a result.
 func (s *session) tell(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.Stderr, "asyncops: "+format+"\n", args...) // nowhere else to say it
+	_, _ = fmt.Fprintln(s.Stderr, "asyncops: "+printable(fmt.Sprintf(format, args...))) // nowhere else to say it
 }

@@ -18,6 +18,7 @@ func (s *session) explain(err error) int {
 		wrong    *usageError
 		problems config.Problems
 		refused  *sdk.Problem
+		network  net.Error
 	)
 	switch {
 	case err == nil:
@@ -36,8 +37,10 @@ func (s *session) explain(err error) int {
 		s.tell("%s%s", refused, hint(refused))
 	case errors.Is(err, context.Canceled):
 		s.tell("interrupted")
-	case isUnreachable(err):
-		s.tell("%s does not answer: %s; is it running, and is ASYNCOPS_URL right?", s.client, last(err))
+	case errors.Is(err, context.DeadlineExceeded): // the time that the server took, which the error says
+		s.tell("%s", strings.TrimPrefix(err.Error(), "sdk: "))
+	case errors.As(err, &network):
+		s.tell("%s does not answer: %s; is it running, and is ASYNCOPS_URL right?", s.client, last(network))
 	default:
 		s.tell("%s", strings.TrimPrefix(err.Error(), "sdk: "))
 	}
@@ -53,11 +56,6 @@ func hint(p *sdk.Problem) string {
 		return " (request " + p.RequestID + ")"
 	}
 	return ""
-}
-
-func isUnreachable(err error) bool {
-	var network net.Error
-	return errors.As(err, &network)
 }
 
 // last is the innermost error, which says what happened.

@@ -48,7 +48,7 @@ type report struct {
 }
 
 // notEnded stands for the states of jobs that did not end in time.
-const notEnded = "not ended"
+const notEnded = "not_ended"
 
 // chunk is some lines of the file.
 type chunk struct {
@@ -59,7 +59,7 @@ type chunk struct {
 
 // submitFile submits each line of the file and tells what became of them.
 func (c *submitCmd) submitFile(ctx context.Context, s *session) error {
-	input, size := s.Stdin, int64(0)
+	input, name, size := s.Stdin, "stdin", int64(0)
 	if c.File != "-" {
 		f, err := os.Open(c.File)
 		if err != nil {
@@ -69,13 +69,13 @@ func (c *submitCmd) submitFile(ctx context.Context, s *session) error {
 		if info, err := f.Stat(); err == nil {
 			size = info.Size()
 		}
-		input = f
+		input, name = f, c.File
 	}
 	client, err := s.connect()
 	if err != nil {
 		return err
 	}
-	u := &upload{s: s, client: client, name: c.File, bar: newBar(s, "submitting", size)}
+	u := &upload{s: s, client: client, name: name, bar: newBar(s, "submitting", size)}
 	u.report.Items = []sdk.BatchItem{}
 	err = u.submit(ctx, input)
 	u.bar.end()
@@ -196,7 +196,7 @@ func (u *upload) print() error {
 	headings := []string{"ACCEPTED", "REJECTED"}
 	row := []string{strconv.Itoa(u.report.Accepted), strconv.Itoa(u.report.Rejected)}
 	for _, end := range slices.Sorted(maps.Keys(u.report.Ended)) {
-		headings = append(headings, strings.ToUpper(end))
+		headings = append(headings, strings.ToUpper(strings.ReplaceAll(end, "_", " ")))
 		row = append(row, strconv.Itoa(u.report.Ended[end]))
 	}
 	return u.s.printTable(headings, [][]string{row})

@@ -82,11 +82,12 @@ func (s *server) requests() []string {
 
 // outside is what a run of the tests has around it.
 type outside struct {
-	routes map[string][]string
-	stdin  string
-	env    map[string]string
-	hooks  cli.Hooks
-	tty    bool
+	routes  map[string][]string
+	stdin   string
+	env     map[string]string
+	hooks   cli.Hooks
+	tty     bool
+	environ []string
 }
 
 // result is what a run left behind.
@@ -119,6 +120,7 @@ func run(t *testing.T, o outside, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := cli.Run(t.Context(), args, cli.IO{
 		Stdin: strings.NewReader(o.stdin), Stdout: &stdout, Stderr: &stderr, Getenv: getenv, Terminal: o.tty,
+		Environ: func() []string { return o.environ },
 	}, o.hooks)
 	hide := strings.NewReplacer(web.URL, "http://server", strings.TrimPrefix(web.URL, "http://"), "server",
 		runtime.Version(), "go1.x", runtime.GOOS+"/"+runtime.GOARCH, "os/arch")

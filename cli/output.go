@@ -30,18 +30,20 @@ func (s *session) printJSON(v any) error {
 
 // printTable prints rows under their headings, in columns.
 func (s *session) printTable(headings []string, rows [][]string) error {
-	w := tabwriter.NewWriter(s.Stdout, 0, 0, 2, ' ', 0)
+	var table bytes.Buffer
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{headings}, rows...) {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = printable(cell)
 		}
-		if _, err := fmt.Fprintln(w, strings.Join(cells, "\t")); err != nil {
+		_, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) // a buffer takes everything
+	}
+	_ = w.Flush() // as above
+	for line := range strings.Lines(table.String()) {
+		if _, err := fmt.Fprintln(s.Stdout, strings.TrimRight(line, " \n")); err != nil {
 			return fmt.Errorf("print the result: %w", err)
 		}
-	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("print the result: %w", err)
 	}
 	return nil
 }

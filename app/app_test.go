@@ -1,0 +1,90 @@
+package app
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/asyncops/asyncops/config"
+)
+
+func TestUnused(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	if got := unused(cfg); len(got) != 0 {
+		t.Errorf("unused(defaults) = %v, want none", got)
+	}
+	client := config.NewClient()
+	client.RateLimit.Requests = 10
+	cfg.Clients = map[string]config.Client{"crm": client, "other": config.NewClient()}
+	cfg.Queues["low"] = config.Queue{Weight: 1, MaxPending: 5}
+	want := []string{"clients.crm.rate_limit", "queues.low.max_pending"}
+	if diff := cmp.Diff(want, unused(cfg)); diff != "" {
+		t.Errorf("unused (-want +got):\n%s", diff)
+	}
+}
+
+func TestHostOf(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ asked, got, want string }{
+		{"127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1:8080"},
+		{"127.0.0.1:0", "127.0.0.1:41234", "127.0.0.1:41234"},
+		{"localhost:0", "127.0.0.1:41234", "localhost:41234"},
+		{":8080", "[::]:8080", "127.0.0.1:8080"},
+	}
+	for _, test := range tests {
+		if got := hostOf(test.asked, test.got); got != test.want {
+			t.Errorf("hostOf(%q, %q) = %q, want %q", test.asked, test.got, got, test.want)
+		}
+	}
+}
+
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	one, two := map[string]int{"a": 1}, map[string]int{"a": 1, "b": 2}
+	tests := []struct {
+		name string
+		all  map[string]int
+		ask  string
+		want int
+		ok   bool
+	}{
+		{"the only one", one, "", 1, true},
+		{"by name", two, "b", 2, true},
+		{"which of them", two, "", 0, false},
+		{"unknown", one, "b", 0, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got, ok := named(test.all, test.ask); got != test.want || ok != test.ok {
+				t.Errorf("named(%v, %q) = %v, %v; want %v, %v", test.all, test.ask, got, ok, test.want, test.ok)
+			}
+		})
+	}
+}
+
+// Every queue that is configured is served, unless the worker names its own.
+func TestWorkerQueues(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	s := &system{cfg: cfg}
+	if diff := cmp.Diff(map[string]int{"critical": 6, "default": 3, "low": 1}, s.workerQueues()); diff != "" {
+		t.Errorf("workerQueues (-want +got):\n%s", diff)
+	}
+	cfg.Worker.Queues = []string{"low"}
+	if diff := cmp.Diff(map[string]int{"low": 1}, s.workerQueues()); diff != "" {
+		t.Errorf("workerQueues of a worker of low (-want +got):\n%s", diff)
+	}
+}
+
+func TestSettingsAreOneProblemALine(t *testing.T) {
+	t.Parallel()
+	err := settings(config.Problems{{Setting: "a", Message: "is wrong"}, {Message: "b"}})
+	if want := "a: is wrong\nb"; err.Error() != want {
+		t.Errorf("settings = %q, want %q", err, want)
+	}
+	if settings(nil) != nil {
+		t.Error("settings(nil) is an error")
+	}
+}

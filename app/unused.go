@@ -1,0 +1,35 @@
+package app
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/asyncops/asyncops/config"
+)
+
+// unused lists the settings that somebody has made and that this release does
+// not act on yet. They are told at the start: a limit that is not kept is worse
+// than none.
+func unused(cfg *config.Config) []string {
+	var settings []string
+	note := func(set bool, setting string) {
+		if set {
+			settings = append(settings, setting)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Databases)) {
+		note(len(cfg.Databases[name].Queries) > 0, "databases."+name+".queries")
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
+		note(cfg.Clients[name].RateLimit.Requests > 0, "clients."+name+".rate_limit")
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Queues)) {
+		note(cfg.Queues[name].MaxPending > 0, "queues."+name+".max_pending")
+		note(cfg.Queues[name].MaxInFlight > 0, "queues."+name+".max_in_flight")
+	}
+	note(len(cfg.Schedules) > 0, "schedules")
+	note(len(cfg.Alerts.Notify) > 0, "alerts.notify")
+	note(cfg.Observability.OTLPEndpoint != "", "observability.otlp_endpoint")
+	note(cfg.Cache.RedisURL.Mode != "", "cache.redis_url")
+	return settings
+}

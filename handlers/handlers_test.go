@@ -1,0 +1,194 @@
+package handlers_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asyncops/asyncops/dbop"
+	"github.com/asyncops/asyncops/handlers"
+	"github.com/asyncops/asyncops/httpop"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/store"
+	"github.com/asyncops/asyncops/tasks"
+)
+
+// fake is a database, an upstream and the targets that know them as "main" and
+// "crm". It remembers what it was asked.
+type fake struct {
+	operation dbop.Operation
+	effect    *store.Effect
+	sealed    *store.Effect
+	request   httpop.Request
+	err       error
+}
+
+func (f *fake) Run(_ context.Context, op dbop.Operation, effect *store.Effect) (*store.Result, error) {
+	f.operation, f.effect = op, effect
+	return &store.Result{JSON: json.RawMessage(`{"rows_affected":1}`), Rows: 1}, f.err
+}
+
+func (f *fake) Seal(_ context.Context, e store.Effect) (json.RawMessage, bool, error) {
+	f.sealed = &e
+	return json.RawMessage(`{"rows_affected":2}`), true, f.err
+}
+
+func (f *fake) Do(_ context.Context, r httpop.Request) (*httpop.Response, error) {
+	f.request = r
+	return &httpop.Response{Status: 201, Headers: map[string]string{"content-type": "application/json"}, Body: []byte(`{"id":7}`), Sends: 2}, f.err
+}
+
+func (f *fake) Database(name string) (tasks.Database, bool) {
+	return tasks.Database{Name: "main", Registry: anything{}}, name == "" || name == "main"
+}
+
+func (f *fake) Client(name string) (tasks.Client, bool) {
+	return tasks.Client{Name: "crm"}, name == "" || name == "crm"
+}
+
+// anything allows everything.
+type anything struct{}
+
+func (anything) Check(dbop.Operation) []job.FieldError { return nil }
+
+func newHandlers(f *fake) *handlers.Handlers {
+	return handlers.New(f, map[string]handlers.Database{"main": f}, map[string]handlers.Upstream{"crm": f})
+}
+
+const id = job.ID("0192f0c1-2345-7abc-8def-0123456789ab")
+
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	result, err := newHandlers(f).Run(t.Context(), &job.Job{
+		ID: id, Kind: "db.insert_one", Generation: 3, Delivery: job.ExactlyOnceEffect,
+		Args: json.RawMessage(`{"table":"users","values":{"name":"Ada"}}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (store.Effect{Job: id, Generation: 3, Required: true}); f.effect == nil || *f.effect != want {
+		t.Errorf("effect = %+v, want %+v", f.effect, want)
+	}
+	if f.operation.Op != dbop.InsertOne || f.operation.Table != "users" {
+		t.Errorf("operation = %+v, want an insert into users", f.operation)
+	}
+	if string(result.Value) != `{"rows_affected":1}` {
+		t.Errorf("result = %s, want the store's", result.Value)
+	}
+	if want := `{"database":"main","operation":"insert_one","table":"users","rows":1}`; string(result.Summary) != want {
+		t.Errorf("summary = %s, want %s", result.Summary, want)
+	}
+}
+
+func TestSelectHasNoEffect(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	j := &job.Job{ID: id, Kind: "db.select_one", Args: json.RawMessage(`{"table":"users"}`)}
+	if _, err := newHandlers(f).Run(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	if f.effect != nil {
+		t.Errorf("effect = %+v, want none", f.effect)
+	}
+	if _, applied, err := newHandlers(f).Seal(t.Context(), j); applied || err != nil || f.sealed != nil {
+		t.Errorf("Seal = %v, %v, store asked: %v; want nothing to seal", applied, err, f.sealed != nil)
+	}
+}
+
+func TestSeal(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	result, applied, err := newHandlers(f).Seal(t.Context(), &job.Job{
+		ID: id, Kind: "db.delete_one", Generation: 1, Delivery: job.ExactlyOnceEffect,
+		Args: json.RawMessage(`{"table":"users","where":{"id":1}}`),
+	})
+	if err != nil || !applied || string(result) != `{"rows_affected":2}` {
+		t.Errorf("Seal = %s, %v, %v; want what the store says", result, applied, err)
+	}
+	if want := (store.Effect{Job: id, Generation: 1, Required: true}); f.sealed == nil || *f.sealed != want {
+		t.Errorf("sealed %+v, want %+v", f.sealed, want)
+	}
+}
+
+func TestRequestKey(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name                      string
+		generation, keyGeneration int
+		want                      string
+	}{
+		{"first", 0, 0, string(id) + ".0"},
+		{"retried by hand", 2, 0, string(id) + ".0"},
+		{"retried with other args", 1, 1, string(id) + ".0.1"},
+		{"and again without", 2, 1, string(id) + ".0.1"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := &fake{}
+			result, err := newHandlers(f).Run(t.Context(), &job.Job{
+				ID: id, Kind: "http.request", Generation: test.generation, KeyGeneration: test.keyGeneration,
+				Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+				Args:        json.RawMessage(`{"method":"POST","path":"/contacts","body":{"n":1}}`),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.request.IdempotencyKey != test.want {
+				t.Errorf("key = %s, want %s", f.request.IdempotencyKey, test.want)
+			}
+			if f.request.Traceparent == "" {
+				t.Error("the trace context is not passed on")
+			}
+			var got tasks.HTTPResult
+			if err := json.Unmarshal(result.Value, &got); err != nil || got.Status != 201 || string(got.Body) != `{"id":7}` || got.Sends != 2 {
+				t.Errorf("result = %s, %v; want the answer", result.Value, err)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, kind, args string
+		class            job.Class
+		code             job.Code
+	}{
+		{"a kind of another release", "db.teleport", `{}`, job.ClassThrottled, job.CodeUnknownKind},
+		{"a database that is not configured here", "db.select_one", `{"database":"other","table":"t"}`, job.ClassPermanent, job.CodeInvalid},
+		{"a client that is not configured here", "http.request", `{"client":"other","method":"GET","path":"/"}`, job.ClassPermanent, job.CodeInvalid},
+		{"asked to fail", "system.noop", `{"fail":true}`, job.ClassRetryable, job.CodeFailed},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newHandlers(&fake{}).Run(t.Context(), &job.Job{ID: id, Kind: test.kind, Args: json.RawMessage(test.args)})
+			var f *job.Failure
+			if !errors.As(err, &f) || f.Class != test.class || f.Code != test.code {
+				t.Errorf("Run = %v, want a %s failure with code %s", err, test.class, test.code)
+			}
+		})
+	}
+}
+
+func TestNoopSleeps(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandlers(&fake{})
+		began := time.Now()
+		nap := &job.Job{ID: id, Kind: "system.noop", Args: json.RawMessage(`{"sleep":"30s"}`)}
+		if _, err := h.Run(t.Context(), nap); err != nil || time.Since(began) != 30*time.Second {
+			t.Errorf("Run = %v after %v, want nil after 30s", err, time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := h.Run(ctx, nap); err == nil {
+			t.Error("Run slept on after its context had ended")
+		}
+	})
+}

@@ -1,0 +1,99 @@
+package arch_test
+
+// packageRule says what a package may import of ours.
+type packageRule struct {
+	path    string   // relative to the module's root; "." is the root package
+	imports []string // packages of ours; anyPackage is every one
+	why     string   // where it is not obvious
+}
+
+// anyPackage, in a list of packages, is every one of them.
+const anyPackage = "*"
+
+// packageRules is the import map. What is not in it does not exist: a new
+// package is a decision, and a line here is where it is taken. Tests may also
+// import testkit, and packages of ours that theirs may not, except for those
+// that put the product together (app, cmd).
+var packageRules = []packageRule{
+	// Vocabulary: plain data, no I/O.
+	{path: "job"},
+	{path: "dbop", imports: []string{"job", "internal/strictjson"}, why: "database operations as data: tasks validates them, store runs them, api shows them"},
+	{path: "httpop", imports: []string{"job", "internal/strictjson"}, why: "API calls as data: tasks validates them, clients sends them, api shows them"},
+	{path: "tasks", imports: []string{"job", "dbop", "httpop", "internal/duration", "internal/strictjson"}},
+
+	// The durable record, and what moves it.
+	{path: "ledger", imports: []string{"job", "internal/pgconn", "internal/sqliteconn"}},
+	{path: "dispatch", imports: []string{"job"}, why: "it sees the ledger through interfaces of its own, so that both sources of work pass one suite"},
+
+	// What jobs do.
+	{path: "handlers", imports: []string{"job", "tasks", "store", "clients", "dbop", "httpop"}},
+	{path: "store", imports: []string{"job", "dbop", "internal/pgconn", "internal/sqliteconn"}},
+	{path: "clients", imports: []string{"job", "httpop"}},
+
+	// The faces of the process.
+	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
+	{path: "observe", imports: []string{"job", "dbop"}, why: "labels are the product's own words, not free text"},
+	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},
+
+	// Composition.
+	{path: "config", imports: []string{"internal/duration"}, why: "settings are plain data; app hands each package its own"},
+	{path: "lifecycle"},
+	{path: "app", imports: []string{anyPackage}, why: "the only package that knows all the others"},
+	{path: "cmd/api", imports: []string{"app"}},
+	{path: "cmd/worker", imports: []string{"app"}},
+	{path: "cmd/scheduler", imports: []string{"app"}},
+	{path: "cmd/asyncops", imports: []string{"app"}},
+	{path: "cli", imports: []string{"job", "config", "sdk"}, why: "the operator's commands; what needs the rest of the system reaches them as functions"},
+
+	// Leaves.
+	{path: "internal/duration"},
+	{path: "internal/strictjson", imports: []string{"job"}, why: "what is wrong with a document is a job.InvalidError"},
+	{path: "internal/pgconn", why: "the guarded PostgreSQL connection that ledger and store share"},
+	{path: "internal/sqliteconn", why: "the SQLite settings that ledger and store share"},
+
+	// Tests. The suites are run by each dialect, source and fake.
+	{path: "ledger/ledgertest", imports: []string{"job", "ledger", "internal/testkit"}},
+	{path: "dispatch/dispatchtest", imports: []string{"job", "dispatch", "ledger", "internal/testkit"}, why: "it runs on real ledgers"},
+	{path: "store/storetest", imports: []string{"job", "dbop", "store", "internal/testkit"}},
+	{path: "clients/clientstest", imports: []string{"job", "httpop", "clients", "internal/testkit"}},
+	{path: "internal/testkit", why: "tests of every package import it, so it imports none"},
+	{path: "e2e", why: "whole processes from the outside: it knows the contract, not the code"},
+	{path: "internal/arch"},
+	{path: "internal/docs"},
+}
+
+// composition are the packages that only themselves and their tests import.
+var composition = []string{"app", "cmd"}
+
+// vendorRule says which of our packages may import a library.
+type vendorRule struct {
+	path    string   // a module without its major version, or packages in it
+	imports []string // the packages that may import it; anyPackage is every one
+	tests   bool     // every test may import it, and nothing else
+	why     string   // where it is not obvious
+}
+
+// vendorRules are the libraries that we import directly. One vendor, one
+// package: who replaces a library edits one place. The longest path that fits
+// an import decides. A package's tests and suite may import what it may.
+var vendorRules = []vendorRule{
+	{path: "github.com/uptrace/bun", imports: []string{"ledger", "store"}, why: "one vendor with two homes: the record, and the targets"},
+	{path: "github.com/uptrace/bun/driver/pgdriver", imports: []string{"internal/pgconn", "internal/testkit"}, why: "only behind the guard that cancels statements; testkit makes databases with it"},
+	{path: "modernc.org/sqlite", imports: []string{"internal/sqliteconn"}},
+	{path: "github.com/hibiken/asynq", imports: []string{"dispatch"}},
+	{path: "github.com/redis/go-redis", imports: []string{"dispatch"}},
+	{path: "github.com/labstack/echo", imports: []string{"api"}},
+	{path: "github.com/prometheus/client_golang", imports: []string{"observe"}},
+	{path: "github.com/alecthomas/kong", imports: []string{"app", "cli"}},
+	{path: "gopkg.in/yaml.v3", imports: []string{"config"}},
+	{path: "github.com/go-json-experiment/json", imports: []string{"internal/strictjson"}},
+	{path: "github.com/go-json-experiment/json/jsontext", imports: []string{"internal/strictjson", "dbop", "tasks"}, why: "values whose type is not known before they are read are read token by token"},
+	{path: "github.com/cenkalti/backoff", imports: []string{"clients", "store"}, why: "retries inside one attempt; retries of jobs are the ledger's"},
+	{path: "golang.org/x/time", imports: []string{anyPackage}},
+
+	{path: "go.uber.org/goleak", tests: true},
+	{path: "github.com/google/go-cmp", tests: true},
+	{path: "pgregory.net/rapid", tests: true},
+	{path: "github.com/santhosh-tekuri/jsonschema", tests: true, why: "holds args and results against the schemas of their kinds"},
+	{path: "github.com/getkin/kin-openapi", tests: true, why: "holds live requests and answers against the OpenAPI document"},
+}

@@ -1,0 +1,118 @@
+package sdk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"time"
+
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/sdk"
+)
+
+// exampleServer stands in for an asyncops server.
+func exampleServer() *httptest.Server {
+	mux := http.NewServeMux()
+	answer := func(pattern string, status int, body string) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			if status >= 400 {
+				w.Header().Set("Content-Type", "application/problem+json")
+			}
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		})
+	}
+	answer("POST /v1/jobs", 200, `{"id":"0192f7a0-0000-7000-8000-000000000001","kind":"db.insert_one","state":"completed","result":{"id":7,"rows_affected":1}}`)
+	answer("POST /v1/jobs/batch", 202, `{"accepted":1,"rejected":1,"items":[{"id":"0192f7a0-0000-7000-8000-000000000001"},{"error":{"status":422,"code":"unknown_kind","detail":"no kind db.upsert"}}]}`)
+	answer("GET /v1/jobs", 200, `{"items":[{"id":"0192f7a0-0000-7000-8000-000000000001","kind":"http.request","state":"archived","error":{"code":"exhausted","message":"10 attempts failed"}}],"next_cursor":""}`)
+	answer("POST /v1/jobs/{id}/cancel", 409, `{"status":409,"code":"terminal","detail":"the job has ended"}`)
+	return httptest.NewServer(mux)
+}
+
+func ExampleClient_SubmitWait() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+
+	receipt, err := client.SubmitWait(context.Background(), sdk.Submission{
+		Kind:           "db.insert_one",
+		Args:           map[string]any{"table": "users", "values": map[string]any{"name": "Ada"}},
+		IdempotencyKey: "signup-ada",
+	}, 10*time.Second)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(receipt.Job.State, string(receipt.Job.Result))
+	// Output: completed {"id":7,"rows_affected":1}
+}
+
+func ExampleClient_SubmitBatch() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+
+	jobs := []sdk.Submission{{Kind: "db.insert_one"}, {Kind: "db.upsert"}}
+	result, err := client.SubmitBatch(context.Background(), slices.Values(jobs), sdk.BatchOptions{})
+	if err != nil {
+		panic(err)
+	}
+	for i, item := range result.Items {
+		if item.Error != nil {
+			fmt.Printf("%s: %v\n", jobs[i].Kind, item.Error)
+			continue
+		}
+		fmt.Printf("%s: %s\n", jobs[i].Kind, item.ID)
+	}
+	// Output:
+	// db.insert_one: 0192f7a0-0000-7000-8000-000000000001
+	// db.upsert: 422 unknown_kind: no kind db.upsert
+}
+
+func ExampleClient_List() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+
+	dead := sdk.Filter{States: []job.State{job.Archived}, CreatedAfter: time.Now().Add(-time.Hour)}
+	for j, err := range client.List(context.Background(), dead) {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(j.Kind, j.Error.Code, j.Error.Message)
+	}
+	// Output: http.request exhausted 10 attempts failed
+}
+
+func ExampleProblem() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+
+	_, err = client.Cancel(context.Background(), "0192f7a0-0000-7000-8000-000000000001")
+	fmt.Println(errors.Is(err, job.ErrTerminal))
+	fmt.Println(err)
+	// Output:
+	// true
+	// sdk: POST /v1/jobs/0192f7a0-0000-7000-8000-000000000001/cancel: 409 terminal: the job has ended
+}

@@ -1,0 +1,148 @@
+package sdk
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// Queue is a queue and what is in it.
+type Queue struct {
+	Name          string            `json:"name"`
+	Paused        bool              `json:"paused"`
+	Counts        map[job.State]int `json:"counts"`
+	OldestSeconds float64           `json:"oldest_seconds"` // how long the first of the jobs that are due has waited
+	Throughput    Throughput        `json:"throughput"`
+	Redis         *RedisQueue       `json:"redis,omitempty"` // nil where no Redis is used, or it does not answer
+}
+
+// Throughput is how much a queue gets done.
+type Throughput struct {
+	FinishedLastMinute int `json:"finished_last_minute"` // jobs that ended in the last 60 s
+}
+
+// RedisQueue is what Redis holds of a queue: doorbells, not jobs.
+type RedisQueue struct {
+	Pending     int   `json:"pending"`
+	Active      int   `json:"active"`
+	Leases      int   `json:"leases"`
+	MemoryBytes int64 `json:"memory_bytes"`
+	Processed   int   `json:"processed"`
+	Failed      int   `json:"failed"`
+}
+
+// Queues lists the queues in the order of their names.
+func (c *Client) Queues(ctx context.Context) ([]Queue, error) {
+	return list[Queue](ctx, c, "/v1/queues")
+}
+
+// Queue returns one queue. An unknown name is job.ErrNotFound.
+func (c *Client) Queue(ctx context.Context, name string) (*Queue, error) {
+	return c.queue(ctx, http.MethodGet, name, "")
+}
+
+// Pause stops claims of the queue's jobs. Those that run go on.
+func (c *Client) Pause(ctx context.Context, queue string) (*Queue, error) {
+	return c.queue(ctx, http.MethodPost, queue, "/pause")
+}
+
+// Resume lets claims of the queue's jobs go on.
+func (c *Client) Resume(ctx context.Context, queue string) (*Queue, error) {
+	return c.queue(ctx, http.MethodPost, queue, "/resume")
+}
+
+func (c *Client) queue(ctx context.Context, method, name, move string) (*Queue, error) {
+	q := new(Queue)
+	k := call{method: method, path: "/v1/queues/" + url.PathEscape(name) + move, idempotent: true}
+	if _, err := c.fetch(ctx, k, q); err != nil {
+		return nil, err
+	}
+	return q, nil
+}
+
+// Kind is a kind of job that can be submitted.
+type Kind struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Effect      string          `json:"effect"` // what it may change
+	Args        json.RawMessage `json:"args"`   // JSON Schema
+	Result      json.RawMessage `json:"result"` // JSON Schema
+}
+
+// Kinds lists the kinds of jobs that the server takes.
+func (c *Client) Kinds(ctx context.Context) ([]Kind, error) {
+	return list[Kind](ctx, c, "/v1/kinds")
+}
+
+// Health is how a target was found when it was last looked at.
+type Health struct {
+	Status    string    `json:"status"` // ok, degraded, down or unknown
+	Detail    string    `json:"detail"`
+	LatencyMS *float64  `json:"latency_ms"`
+	CheckedAt time.Time `json:"checked_at,omitzero"` // zero: not yet
+}
+
+// Pool is the use of a target's connections.
+type Pool struct {
+	InUse int `json:"in_use"`
+	Idle  int `json:"idle"`
+	Max   int `json:"max"`
+}
+
+// Database is a configured database.
+type Database struct {
+	Name     string       `json:"name"`
+	Dialect  string       `json:"dialect"`
+	Delivery job.Delivery `json:"delivery"` // of writes
+	Health   Health       `json:"health"`
+	Pool     *Pool        `json:"pool"` // nil: not known to the process that answers
+}
+
+// Databases lists the configured databases.
+func (c *Client) Databases(ctx context.Context) ([]Database, error) {
+	return list[Database](ctx, c, "/v1/databases")
+}
+
+// Upstream is a configured API that jobs call.
+type Upstream struct {
+	Name   string `json:"name"`
+	Health Health `json:"health"`
+	Pool   *Pool  `json:"pool"` // nil: not known to the process that answers
+}
+
+// Clients lists the configured APIs that jobs call.
+func (c *Client) Clients(ctx context.Context) ([]Upstream, error) {
+	return list[Upstream](ctx, c, "/v1/clients")
+}
+
+// Worker is one life of a worker process.
+type Worker struct {
+	ID          string    `json:"id"`
+	Host        string    `json:"host"`
+	PID         int       `json:"pid"`
+	Version     string    `json:"version"`
+	State       string    `json:"state"`  // running, draining or gone
+	Queues      []string  `json:"queues"` // empty: all
+	Concurrency int       `json:"concurrency"`
+	Running     int       `json:"running"` // jobs, as of BeatAt
+	StartedAt   time.Time `json:"started_at"`
+	BeatAt      time.Time `json:"beat_at"`
+}
+
+// Workers lists the workers that are alive, and those that went lately.
+func (c *Client) Workers(ctx context.Context) ([]Worker, error) {
+	return list[Worker](ctx, c, "/v1/workers")
+}
+
+// list returns the items of a list that has one page.
+func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	var body struct {
+		Items []T `json:"items"`
+	}
+	_, err := c.fetch(ctx, call{method: http.MethodGet, path: path, idempotent: true}, &body)
+	return body.Items, err
+}
