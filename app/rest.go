@@ -15,6 +15,7 @@ import (
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/lifecycle"
+	"github.com/asyncops/asyncops/observe"
 )
 
 // addAPI adds the REST server, and prints its address to out when it listens.
@@ -23,7 +24,7 @@ func (s *system) addAPI(out io.Writer) error {
 	s.add("waiter", s.waiter.Run)
 	cfg := s.cfg.API
 	deps := api.Deps{
-		Ledger: restLedger{s.ledger}, Keys: restKeys{s.ledger}, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
+		Ledger: restLedger{s.ledger, s.metrics}, Keys: restKeys{s.ledger}, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
 		Signals: signals{bus: s.bus, waiter: s.waiter}, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
 		Statuses: statuses{s}, Observer: s.metrics, Log: s.log,
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
@@ -76,7 +77,20 @@ func configuredKeys(keys []config.APIKey) []api.Key {
 }
 
 // restLedger is the ledger in the API's words.
-type restLedger struct{ *ledger.Ledger }
+type restLedger struct {
+	*ledger.Ledger
+
+	metrics *observe.Metrics
+}
+
+// Cancel counts a job that it ended; one that ran is counted by its worker.
+func (l restLedger) Cancel(ctx context.Context, id job.ID) (*job.Job, error) {
+	j, err := l.Ledger.Cancel(ctx, id)
+	if err == nil && j.State == job.Canceled {
+		l.metrics.Ended(j.Kind, j.Queue, j.State, 1)
+	}
+	return j, err
+}
 
 func (l restLedger) Accept(ctx context.Context, jobs []job.Job, atomic bool) ([]job.Accepted, error) {
 	answers, err := l.Ledger.Accept(ctx, ledger.Batch{Jobs: jobs, Atomic: atomic})

@@ -174,7 +174,7 @@ func (s *system) addTargets() {
 func (s *system) addScheduler() {
 	s.relay = dispatch.NewRelay(s.ledger, s.broker, s.bus, s.log)
 	s.add("relay", s.relay.Run)
-	s.add("keeper", dispatch.NewKeeper(s.ledger, s.bus, s.log).Run)
+	s.add("keeper", dispatch.NewKeeper(s.ledger, s.bus, s.metrics, s.log).Run)
 	s.sources.Backlogs, s.sources.Parked, s.sources.Workers = s.backlogs, s.ledger.Parked, s.workers
 	s.sources.RelayLag = func(context.Context) (time.Duration, error) { return s.relay.Lag(), nil }
 	s.sources.Drift = s.drift

@@ -57,6 +57,13 @@ func (t targets) Delivery(task tasks.Task) (job.Delivery, error) {
 	return target.Delivery(db.Operation.Op), nil
 }
 
+// RunOnce reports whether a run of the task that was lost must not be repeated.
+// Every request of a job has a key.
+func (t targets) RunOnce(task tasks.Task) bool {
+	request, ok := task.(*tasks.HTTP)
+	return ok && !t.upstreams[request.Client].Repeatable(request.Request.Method, true)
+}
+
 // Plan tells what the task would do.
 func (t targets) Plan(task tasks.Task) (json.RawMessage, error) {
 	switch task := task.(type) {

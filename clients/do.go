@@ -145,9 +145,13 @@ func (k *call) observe(code string, began time.Time) {
 // repeatable reports whether a request may be sent again though it may have
 // been carried out.
 func (k *call) repeatable() bool {
-	return httpop.Safe(k.request.Method) ||
-		k.cfg.Idempotency.Header != "" && k.request.IdempotencyKey != "" ||
-		k.cfg.Idempotency.OnAmbiguous == OnAmbiguousRetry
+	return k.Repeatable(k.request.Method, k.request.IdempotencyKey != "")
+}
+
+// Repeatable reports whether a request of this method, with or without an
+// idempotency key, may be sent again though it may have been carried out.
+func (c *Client) Repeatable(method string, keyed bool) bool {
+	return httpop.Safe(method) || keyed && c.cfg.Idempotency.Header != "" || c.cfg.Idempotency.OnAmbiguous == OnAmbiguousRetry
 }
 
 func (k *call) expected(status int) bool {

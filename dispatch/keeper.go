@@ -20,7 +20,13 @@ type KeepLedger interface {
 type Keeper struct {
 	ledger KeepLedger
 	bus    *Bus
+	meter  EndMeter
 	log    *slog.Logger
+}
+
+// EndMeter counts jobs that ended without a run.
+type EndMeter interface {
+	Ended(kind, queue string, state job.State, jobs int)
 }
 
 const (
@@ -34,8 +40,8 @@ const (
 )
 
 // NewKeeper returns a keeper.
-func NewKeeper(ledger KeepLedger, bus *Bus, log *slog.Logger) *Keeper {
-	return &Keeper{ledger: ledger, bus: bus, log: log}
+func NewKeeper(ledger KeepLedger, bus *Bus, meter EndMeter, log *slog.Logger) *Keeper {
+	return &Keeper{ledger: ledger, bus: bus, meter: meter, log: log}
 }
 
 // Run keeps until ctx ends.
@@ -104,6 +110,7 @@ func (k *Keeper) tell(events []job.Event) {
 	wake := false
 	for _, e := range events {
 		if e.State.Terminal() {
+			k.meter.Ended(e.Kind, e.Queue, e.State, 1)
 			ended = append(ended, e.Job)
 		} else {
 			wake = true

@@ -96,19 +96,22 @@ type Job struct {
 	// args; zero before. It is part of the key sent to an upstream.
 	KeyGeneration int
 	Delivery      Delivery
-	Tags          []string
-	Options       Options
-	CreatedAt     time.Time
-	RunAt         time.Time
-	Deadline      time.Time
-	ExpiresAt     time.Time
-	StartedAt     time.Time
-	FinishedAt    time.Time
-	Owner         string          // id of the API key that submitted it; "" without authentication
-	Worker        string          // that runs or last ran it
-	Traceparent   string          // W3C trace context of the submission
-	Summary       json.RawMessage // of the latest run: what was sent and what came back
-	Parked        WaitReason      // why a parked job is
+	// RunOnce jobs must not run again after a run that was lost: it may have
+	// sent a request that is not safe to repeat. They become Unknown instead.
+	RunOnce     bool
+	Tags        []string
+	Options     Options
+	CreatedAt   time.Time
+	RunAt       time.Time
+	Deadline    time.Time
+	ExpiresAt   time.Time
+	StartedAt   time.Time
+	FinishedAt  time.Time
+	Owner       string          // id of the API key that submitted it; "" without authentication
+	Worker      string          // that runs or last ran it
+	Traceparent string          // W3C trace context of the submission
+	Summary     json.RawMessage // of the latest run: what was sent and what came back
+	Parked      WaitReason      // why a parked job is
 	// CancelRequested says that a caller wants an active job to stop.
 	CancelRequested bool
 	// Verdict is set on a job that must be sealed in its target before it may
@@ -194,6 +197,8 @@ const MaxDoorbellJobs = 100
 
 // Event says that a job has moved. It carries no payload.
 type Event struct {
-	Job   ID    `json:"job"`
-	State State `json:"state"`
+	Job   ID     `json:"job"`
+	State State  `json:"state"`
+	Kind  string `json:"-"`
+	Queue string `json:"-"`
 }

@@ -44,7 +44,7 @@ func Steps() []Step {
 		{MoveRetry, []State{Active}, []State{Retry}},
 		{MovePark, []State{Active}, []State{Parked}},
 		{MoveHandBack, []State{Active}, []State{Pending}},
-		{MoveReap, []State{Active}, []State{Pending, Archived}},
+		{MoveReap, []State{Active}, []State{Pending, Archived, Canceled, Unknown}},
 		{MoveArchive, []State{Waiting, Scheduled, Pending, Retry, Parked, Active}, []State{Archived}},
 		{MoveCancel, []State{Waiting, Scheduled, Pending, Retry, Parked, Active}, []State{Canceled}},
 		{MoveExpire, []State{Waiting, Scheduled, Pending}, []State{Expired}},

@@ -2,8 +2,12 @@ package ledger
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/asyncops/asyncops/job"
 )
@@ -11,10 +15,11 @@ import (
 // Batch is a set of submissions that are accepted in one commit.
 type Batch struct {
 	// Jobs have all their fields set by the caller: ID, CreatedAt, RunAt,
-	// State (Scheduled or Pending), MaxAttempts, Delivery and so on.
+	// State (Scheduled or Pending), MaxAttempts, Delivery and so on. A pending
+	// job is due at once, whatever its RunAt.
 	Jobs []job.Job
-	// Atomic accepts all or none: one mismatched idempotency key refuses the
-	// whole batch, with ErrBatchRefused.
+	// Atomic accepts all or none: one refused job, such as one with a
+	// mismatched idempotency key, refuses the whole batch, with ErrBatchRefused.
 	Atomic bool
 }
 
@@ -30,17 +35,24 @@ var ErrBatchRefused = errors.New("no job of the batch was accepted")
 // written at once.
 //
 // An idempotency key that is known answers the first job, as it is now, or
-// job.ErrIdempotencyMismatch in the answer's Err. A key that another process
-// is just writing is waited for.
+// job.ErrIdempotencyMismatch in the answer's Err; or job.ErrNotFound there, if
+// that job has been deleted. A key that another process is just writing is
+// waited for. A job whose text cannot be stored is answered job.ErrInvalid.
 //
-// job.ErrUnavailable means that the ledger did not confirm: the jobs may have
-// been written nevertheless, and an idempotency key tells. job.ErrSaturated
-// means that too much waits already; nothing was written. When ctx ends first,
-// its cause is returned and the batch may still be written.
+// job.ErrUnavailable means that the ledger did not confirm, within some 20 s:
+// the jobs may have been written nevertheless, and an idempotency key tells.
+// job.ErrSaturated means that too much waits already; nothing was written. When
+// ctx ends first, its cause is returned and the batch may still be written.
 func (l *Ledger) Accept(ctx context.Context, b Batch) ([]job.Accepted, error) {
-	w, err := newWrite(b)
+	if len(b.Jobs) == 0 {
+		return nil, nil
+	}
+	w, err := l.newWrite(b)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: accept: %w", err)
+	}
+	if b.Atomic && w.refused() {
+		return w.answers, ErrBatchRefused
 	}
 	if err := l.groups.submit(w); err != nil {
 		return nil, fmt.Errorf("ledger: accept: %w", err)
@@ -48,67 +60,102 @@ func (l *Ledger) Accept(ctx context.Context, b Batch) ([]job.Accepted, error) {
 	select {
 	case <-w.done:
 	case <-ctx.Done():
+		w.left.Store(true)
 		return nil, fmt.Errorf("ledger: accept: %w", context.Cause(ctx))
 	}
 	if w.err != nil {
 		return nil, l.wrap(w.err, "accept")
 	}
+	if b.Atomic && w.refused() {
+		return w.answers, ErrBatchRefused
+	}
 	if err := l.recall(ctx, w.answers); err != nil {
 		return nil, l.wrap(err, "accept: read the first job of a key")
-	}
-	for _, a := range w.answers {
-		if b.Atomic && a.Err != nil {
-			return w.answers, ErrBatchRefused
-		}
 	}
 	return w.answers, nil
 }
 
 // recall reads the jobs that were accepted earlier as they are now.
 func (l *Ledger) recall(ctx context.Context, answers []job.Accepted) error {
-	for i := range answers {
-		if !answers[i].Replayed || answers[i].Err != nil {
-			continue
+	var ids []job.ID
+	for _, a := range answers {
+		if a.Replayed && a.Err == nil {
+			ids = append(ids, a.Job.ID)
 		}
-		j, err := l.Get(ctx, answers[i].Job.ID)
-		if errors.Is(err, job.ErrNotFound) { // deleted, its key outlives it
-			answers[i].Err = fmt.Errorf("the first job of this idempotency key has been deleted: %w", job.ErrNotFound)
-			continue
-		}
+	}
+	first := make(map[job.ID]job.Job, len(ids))
+	for part := range slices.Chunk(ids, maxInsertRows) {
+		jobs, err := l.byIDs(ctx, part)
 		if err != nil {
 			return err
 		}
-		answers[i].Job = *j
+		for _, j := range jobs {
+			first[j.ID] = j
+		}
+	}
+	for i := range answers {
+		a := &answers[i]
+		if !a.Replayed || a.Err != nil {
+			continue
+		}
+		j, ok := first[a.Job.ID]
+		if !ok { // deleted, its key outlives it
+			a.Err = fmt.Errorf("the first job of this idempotency key has been deleted: %w", job.ErrNotFound)
+			continue
+		}
+		a.Job = j
 	}
 	return nil
 }
 
 // write is one batch on its way through a group.
 type write struct {
-	jobs    []job.Job
-	rows    []insertRow
+	rows    []insertRow // one for each job
+	keys    []claimant  // those of the jobs that have one
+	bytes   int         // of all rows, about
 	atomic  bool
-	keyed   bool
+	since   time.Time
+	left    atomic.Bool // the caller does not wait any more
 	answers []job.Accepted
 	err     error         // set before done is closed
 	done    chan struct{} // closed by the group's writer
 }
 
-func newWrite(b Batch) (*write, error) {
+func (l *Ledger) newWrite(b Batch) (*write, error) {
 	w := &write{
-		jobs: b.Jobs, atomic: b.Atomic, done: make(chan struct{}),
+		atomic: b.Atomic, since: time.Now(), done: make(chan struct{}),
 		rows: make([]insertRow, len(b.Jobs)), answers: make([]job.Accepted, len(b.Jobs)),
 	}
 	for i := range b.Jobs {
-		row, err := insertRowOf(&b.Jobs[i])
+		j := &b.Jobs[i]
+		w.answers[i].Job = *j
+		if err := invalid(j); err != nil {
+			w.answers[i].Err = err
+			continue
+		}
+		row, err := l.dialect.insertRow(j)
 		if err != nil {
 			return nil, err
 		}
 		w.rows[i] = row
-		w.answers[i].Job = b.Jobs[i]
-		w.keyed = w.keyed || b.Jobs[i].IdempotencyKey != ""
+		w.bytes += rowBytes + len(row.Args)
+		if j.IdempotencyKey != "" {
+			w.keys = append(w.keys, claimant{write: w, index: i, keyRow: keyRow{
+				Owner: j.Owner, Key: j.IdempotencyKey, JobID: j.ID,
+				Fingerprint: hex.EncodeToString(j.Fingerprint[:]), CreatedAt: microsOf(j.CreatedAt),
+			}})
+		}
 	}
 	return w, nil
+}
+
+// alone reports whether the batch must have a group of its own: refusing it
+// undoes the whole transaction.
+func (w *write) alone() bool { return w.atomic && len(w.keys) > 0 }
+
+// refused reports whether some job of the batch was not accepted.
+func (w *write) refused() bool {
+	return slices.ContainsFunc(w.answers, func(a job.Accepted) bool { return a.Err != nil })
 }
 
 func (w *write) finish(err error) {

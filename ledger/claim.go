@@ -1,42 +1,61 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/uptrace/bun"
 
 	"github.com/asyncops/asyncops/job"
 )
 
-// eligible is true for rows that may be claimed, and so for those worth
-// ringing for. Jobs that crashed their worker repeatedly are left to
-// ClaimIsolated; a job with a verdict is claimed to be sealed, whatever stands
-// in the way of running it.
-const eligible = `state IN ('scheduled', 'pending', 'retry', 'parked')
-	AND (verdict IS NOT NULL OR (
-		(state = 'pending' OR run_at <= ?now)
-		AND crashes < ?isolation
-		AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused)
-		AND (deadline IS NULL OR deadline > ?now)
-		AND (expires_at IS NULL OR epoch > 0 OR expires_at > ?now)))`
+// What may be claimed, and so is worth ringing for. The conditions repeat the
+// words of the partial indexes, without which SQLite does not use them.
+//
+// Sealable jobs have a verdict and are claimed to be sealed, whatever stands in
+// the way of running them. Runnable jobs may run, unless their queue is paused.
+// Isolated jobs crashed their worker repeatedly and are ClaimIsolated's.
+const (
+	startable = `state IN ('scheduled', 'pending', 'retry', 'parked')`
+	sealable  = startable + ` AND verdict IS NOT NULL AND run_at <= ?now`
+	inTime    = `(deadline IS NULL OR deadline > ?now) AND (expires_at IS NULL OR epoch > 0 OR expires_at > ?now)`
+	runnable  = startable + ` AND verdict IS NULL AND run_at <= ?now AND crashes < ?isolation AND ` + inTime
+	isolated  = startable + ` AND verdict IS NULL AND run_at <= ?now AND crashes >= ?isolation AND ` + inTime
+
+	// Asked of one queue, so that a paused one costs nothing, however long it is.
+	unpaused = `NOT EXISTS (SELECT 1 FROM asyncops_queues WHERE name = ?queue AND paused)`
+	// Nobody would take them from a worker that has left.
+	workerLives = `EXISTS (SELECT 1 FROM asyncops_workers WHERE id = ?worker AND state <> 'gone')`
+)
 
 // claimPicked takes the rows that the query "picked" chose: epoch+1, this
-// worker, no doorbell.
+// worker, no doorbell. A claim that is only to seal is no run.
 const claimPicked = `UPDATE asyncops_jobs
-	SET state = 'active', epoch = epoch + 1, worker = ?worker, started_at = ?now, doorbell = NULL, rung_at = 0,
-		parked = NULL, attempt = attempt + CASE WHEN verdict IS NULL THEN 1 ELSE 0 END
+	SET state = 'active', epoch = epoch + 1, worker = ?worker, claim = ?claim, doorbell = NULL, rung_at = 0, parked = NULL,
+		started_at = CASE WHEN verdict IS NULL THEN ?now ELSE started_at END,
+		run_epoch = CASE WHEN verdict IS NULL THEN epoch + 1 ELSE run_epoch END,
+		attempt = attempt + CASE WHEN verdict IS NULL THEN 1 ELSE 0 END
 	FROM picked WHERE id = picked_id
 	RETURNING ` + allColumns
 
 // Claim makes the worker the one that runs the jobs, at most limit of them,
-// and returns them under their new epochs with their args. Jobs that are not
-// returned are not the worker's: they are not due, run elsewhere, have ended,
-// or may not start now (queue paused, past a time limit, in isolation).
+// and returns them under their new epochs with their args, oldest first. Jobs
+// that are not returned are not the worker's: they are not due, run elsewhere,
+// have ended, or may not start now (queue paused, past a time limit, in
+// isolation).
+//
+// A worker that has not joined, or is gone, is answered job.ErrLeaseLost. After
+// any other error the jobs may have been claimed all the same: the worker's
+// next Claim or Renew over this Ledger hands those back.
 func (l *Ledger) Claim(ctx context.Context, worker string, ids []job.ID, limit int) ([]job.Job, error) {
 	if len(ids) == 0 || limit <= 0 {
 		return nil, nil
 	}
-	return l.claim(ctx, `id IN (?ids)`, "id", claimArgs{Worker: worker, IDs: bun.In(ids), Limit: limit})
+	const where = `id IN (?ids) AND (` + sealable + ` OR ` + runnable +
+		` AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused)) AND ` + workerLives
+	return l.claim(ctx, `WITH `+l.pick("picked", where, "id"), claimArgs{Worker: worker, IDs: bun.List(ids), Limit: limit})
 }
 
 // ClaimDue is Claim for the jobs of a queue that have waited longest,
@@ -45,18 +64,27 @@ func (l *Ledger) ClaimDue(ctx context.Context, worker, queue string, limit int) 
 	if limit <= 0 {
 		return nil, nil
 	}
-	return l.claim(ctx, `queue = ?queue`, "rung_at, run_at", claimArgs{Worker: worker, Queue: queue, Limit: limit})
+	const mine = `queue = ?queue AND ` + workerLives
+	query := `WITH ` + l.pick("sealing", mine+" AND "+sealable, "run_at") +
+		`, ` + l.pick("rung", mine+" AND rung_at > 0 AND "+runnable+" AND "+unpaused, "rung_at, run_at") +
+		`, ` + l.pick("unrung", mine+" AND rung_at = 0 AND "+runnable+" AND "+unpaused, "run_at") +
+		`, picked AS (SELECT picked_id FROM sealing UNION ALL SELECT picked_id FROM rung
+			UNION ALL SELECT picked_id FROM unrung LIMIT ?limit)`
+	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Limit: limit})
 }
 
 // ClaimIsolated is Claim for one job, of any of the queues, that was running at
 // more than one of its workers' deaths. Whoever calls it runs no second such
 // job beside it, so that the one which kills its worker is found out.
 func (l *Ledger) ClaimIsolated(ctx context.Context, worker string, queues []string) ([]job.Job, error) {
-	const isolated = `crashes >= ?isolation AND queue IN (?ids) AND verdict IS NULL AND ` +
-		`state IN ('scheduled', 'pending', 'retry', 'parked') AND (state = 'pending' OR run_at <= ?now) ` +
-		`AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused)`
-	args := claimArgs{Worker: worker, IDs: bun.In(queues), Limit: 1}
-	return l.claimWhere(ctx, isolated, "run_at", args)
+	const where = isolated + ` AND queue IN (?ids) AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused) AND ` + workerLives
+	return l.claim(ctx, `WITH `+l.pick("picked", where, "run_at"), claimArgs{Worker: worker, IDs: bun.List(queues), Limit: 1})
+}
+
+// pick is a WITH query of the ids of rows, at most ?limit, that nobody else holds.
+func (l *Ledger) pick(name, where, order string) string {
+	return name + ` AS ` + l.dialect.materialized + ` (SELECT id AS picked_id FROM asyncops_jobs WHERE ` + where +
+		` ORDER BY ` + order + ` LIMIT ?limit ` + l.dialect.skipLocked + `)`
 }
 
 // claimArgs are the named arguments of the claims.
@@ -66,49 +94,44 @@ type claimArgs struct {
 	IDs       any    `bun:"ids"`
 	Limit     int    `bun:"limit"`
 	Isolation int    `bun:"isolation"`
+	Claim     int64  `bun:"claim"`
 }
 
-func (l *Ledger) claim(ctx context.Context, which, order string, args claimArgs) ([]job.Job, error) {
-	return l.claimWhere(ctx, which+" AND "+eligible, order, args)
-}
-
-func (l *Ledger) claimWhere(ctx context.Context, where, order string, args claimArgs) ([]job.Job, error) {
-	args.Isolation = job.IsolationCrashes
-	query := `WITH picked AS ` + l.dialect.materialized + ` (SELECT id AS picked_id FROM asyncops_jobs WHERE ` + where +
-		` ORDER BY ` + order + ` LIMIT ?limit ` + l.dialect.skipLocked + `) ` + claimPicked
-	query = l.timed(query)
+// claim takes what the query picks.
+func (l *Ledger) claim(ctx context.Context, picked string, args claimArgs) ([]job.Job, error) {
+	if err := l.settle(ctx, args.Worker); err != nil {
+		return nil, l.wrap(err, "hand back what %s may have claimed", args.Worker)
+	}
+	args.Isolation, args.Claim = job.IsolationCrashes, rand.Int64()
+	query := l.timed(picked + ` ` + claimPicked)
 	var rows []row
 	err := l.again(func() error {
 		rows = rows[:0]
 		return l.write.NewRaw(query, args).Scan(ctx, &rows)
 	})
+	if err == nil && len(rows) == 0 {
+		return nil, l.wrap(l.lives(ctx, args.Worker), "claim for %s", args.Worker)
+	}
+	var jobs []job.Job
+	if err == nil {
+		jobs, err = jobsOf(rows)
+	}
 	if err != nil {
+		if !l.dialect.refused(err) {
+			l.doubts.add(args.Worker, args.Claim)
+		}
 		return nil, l.wrap(err, "claim for %s", args.Worker)
 	}
-	return jobsOf(rows)
+	slices.SortFunc(jobs, func(a, b job.Job) int { return cmp.Or(a.RunAt.Compare(b.RunAt), cmp.Compare(a.ID, b.ID)) })
+	return jobs, nil
 }
 
-// Refuse is what a worker says of a doorbell's jobs that it asked for and did
-// not get: their doorbell is taken off, so that the relay rings again as soon
-// as they may start. Jobs that have moved on, or have another doorbell, stay.
-func (l *Ledger) Refuse(ctx context.Context, doorbell string, ids []job.ID) error {
-	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0
-		WHERE id IN (?) AND doorbell = ? AND state IN ('scheduled', 'pending', 'retry', 'parked')`
-	err := l.again(func() error {
-		_, err := l.write.ExecContext(ctx, query, bun.In(ids), doorbell)
-		return err
-	})
-	return l.wrap(err, "refuse jobs of doorbell %s", doorbell)
-}
-
-// Reassign moves jobs from one doorbell to another that is about to be rung:
-// the worker had no slot for them.
-func (l *Ledger) Reassign(ctx context.Context, from string, to job.Doorbell) error {
-	const query = `UPDATE asyncops_jobs SET doorbell = ?, rung_at = ?
-		WHERE id IN (?) AND doorbell = ? AND state IN ('scheduled', 'pending', 'retry', 'parked')`
-	err := l.again(func() error {
-		_, err := l.write.ExecContext(ctx, query, to.ID, bun.Safe(l.dialect.now), bun.In(to.Jobs), from)
-		return err
-	})
-	return l.wrap(err, "reassign jobs of doorbell %s", from)
+// lives returns job.ErrLeaseLost for a worker that may not claim.
+func (l *Ledger) lives(ctx context.Context, worker string) error {
+	var states []WorkerState
+	err := l.read.NewRaw(`SELECT state FROM asyncops_workers WHERE id = ?`, worker).Scan(ctx, &states)
+	if err == nil && (len(states) == 0 || states[0] == WorkerGone) {
+		return job.ErrLeaseLost
+	}
+	return err
 }

@@ -6,8 +6,10 @@ type dialect struct {
 	name string
 	// now is the database's clock in microseconds since 1970.
 	now string
+	// least is the function that returns the least of its arguments.
+	least string
 	// uuid, integer, boolean and text are placeholders with the type of their
-	// column, for VALUES lists, where nothing else tells it.
+	// column, for the first line of a VALUES list, where nothing else tells it.
 	uuid, integer, boolean, text string
 	// skipLocked makes a SELECT pass over rows that others hold, and keep
 	// those that it returns for the rest of the transaction.

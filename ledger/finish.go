@@ -19,7 +19,9 @@ import (
 // for nothing.
 //
 // A job that a caller wanted to cancel and that would run again gets the
-// verdict canceled instead.
+// verdict canceled instead. One that was claimed to be sealed and could not be
+// keeps its verdict. Text that no database can hold (NUL, invalid UTF-8) is
+// replaced.
 //
 // Finish may be repeated after an error: what an earlier try wrote is then
 // reported as superseded, and only then.
@@ -33,7 +35,7 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 	if err != nil {
 		return nil, l.wrap(err, "finish")
 	}
-	var written []job.ID
+	var written []run
 	if !slices.ContainsFunc(outcomes, keepsAttempt) {
 		err = l.again(func() error {
 			written = written[:0]
@@ -51,56 +53,76 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 	if err != nil {
 		return nil, l.wrap(err, "finish %d jobs", len(outcomes))
 	}
-	if len(written) == len(outcomes) {
-		return nil, nil
+	done := make(map[run]bool, len(written))
+	for _, r := range written {
+		done[r] = true
 	}
 	for _, o := range outcomes {
-		if !slices.Contains(written, o.Job) {
+		if !done[run{o.Job, o.Epoch}] {
 			superseded = append(superseded, o.Job)
 		}
 	}
 	return superseded, nil
 }
 
+// run is one run of a job.
+type run struct {
+	ID    job.ID
+	Epoch int64
+}
+
 // keepsAttempt reports whether the run needs a row of its own: another run
 // will take its place in the job's row.
 func keepsAttempt(o job.Outcome) bool { return o.State == job.Retry }
 
-// finishSet is what a finished run changes. v_ columns come from the outcomes.
-const finishSet = ` UPDATE asyncops_jobs SET
-	state = CASE WHEN v_again AND cancel_requested THEN 'pending' ELSE v_state END,
-	verdict = CASE WHEN v_again AND cancel_requested THEN ? END,
-	run_at = CASE WHEN v_again AND NOT cancel_requested THEN ?now + v_delay WHEN v_again THEN ?now ELSE run_at END,
-	attempt = attempt - CASE WHEN v_state IN ('parked', 'pending') AND attempt > 0 THEN 1 ELSE 0 END,
+// What a finished run changes. v_ columns come from the outcomes, the others
+// are those of the row before.
+const (
+	// A caller wants it stopped, and it would run again.
+	finishStops = `(v_again AND cancel_requested AND verdict IS NULL AND v_verdict IS NULL)`
+	// It ran, but not so that it counts.
+	finishUncounted = `(v_state IN ('parked', 'pending') AND verdict IS NULL AND v_verdict IS NULL)`
+
+	finishSet = ` UPDATE asyncops_jobs SET
+	state = CASE WHEN ` + finishStops + ` THEN 'pending' ELSE v_state END,
+	verdict = CASE WHEN ` + finishStops + ` THEN ? WHEN v_again THEN coalesce(v_verdict, verdict) END,
+	run_at = CASE WHEN ` + finishStops + ` THEN ?now WHEN v_again THEN ?now + v_delay ELSE run_at END,
+	attempt = attempt - CASE WHEN ` + finishUncounted + ` AND attempt > 0 THEN 1 ELSE 0 END,
+	run_epoch = CASE WHEN ` + finishUncounted + ` THEN 0 ELSE run_epoch END,
+	summary = CASE WHEN run_epoch = epoch THEN v_summary ELSE coalesce(v_summary, summary) END,
 	result = v_result, error_code = v_code, error_message = v_message, error_private = v_private,
-	summary = v_summary, parked = v_parked,
+	parked = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked END,
 	cancel_requested = cancel_requested AND NOT v_again,
 	finished_at = CASE WHEN v_again THEN NULL ELSE ?now END,
 	purge_at = CASE WHEN v_again THEN NULL ELSE ?now + coalesce(retention, ?retention) END
-	FROM v WHERE id = v_id AND epoch = v_epoch AND state = 'active' RETURNING id`
+	FROM v WHERE id = v_id AND epoch = v_epoch AND state = 'active' RETURNING id, epoch`
+)
 
 // finishQuery builds the one statement that writes all outcomes.
 func (l *Ledger) finishQuery(outcomes []job.Outcome) (string, []any, error) {
 	d := l.dialect
-	line := "(" + strings.Join([]string{d.uuid, d.integer, d.text, d.boolean, d.integer, d.text, d.text, d.text,
-		d.boolean, d.text, d.text}, ", ") + ")"
+	typed := "(" + strings.Join([]string{d.uuid, d.integer, d.text, d.boolean, d.integer, d.text, d.text, d.text,
+		d.boolean, d.text, d.text, d.text}, ", ") + ")"
+	const untyped = ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" // the first line gives the columns their types
 	var b strings.Builder
-	b.WriteString(`WITH v (v_id, v_epoch, v_state, v_again, v_delay, v_result, v_code, v_message, v_private, v_summary, v_parked) AS (VALUES `)
-	args := make([]any, 0, 11*len(outcomes)+1)
-	for i, o := range outcomes {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(line)
+	b.WriteString(`WITH v (v_id, v_epoch, v_state, v_again, v_delay, v_result, v_code, v_message, v_private, v_summary, v_parked, v_verdict) AS (VALUES `)
+	b.WriteString(typed)
+	b.WriteString(strings.Repeat(untyped, len(outcomes)-1))
+	b.WriteString(")")
+	args := make([]any, 0, 12*len(outcomes)+1)
+	for _, o := range outcomes {
 		e := o.Error
 		if e == nil {
 			e = &job.Error{}
 		}
+		end, err := verdictText(o.Verdict)
+		if err != nil {
+			return "", nil, err
+		}
 		args = append(args, string(o.Job), o.Epoch, string(o.State), !o.State.Terminal(), o.Delay.Microseconds(),
-			orNull(string(o.Result)), orNull(string(e.Code)), orNull(e.Message), e.Private,
-			orNull(string(o.Summary)), orNull(string(o.Parked)))
+			orNull(storable(string(o.Result))), orNull(string(e.Code)), orNull(storable(e.Message)), e.Private,
+			orNull(storable(string(o.Summary))), orNull(string(o.Parked)), end)
 	}
-	b.WriteString(")")
 	canceled, err := json.Marshal(canceledVerdict)
 	if err != nil {
 		return "", nil, err
@@ -111,28 +133,48 @@ func (l *Ledger) finishQuery(outcomes []job.Outcome) (string, []any, error) {
 	return b.String(), args, nil
 }
 
+// verdictText is what the column verdict holds.
+func verdictText(v *job.Verdict) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	record := verdict{State: v.State}
+	if v.Error != nil {
+		record.Code, record.Message, record.Private = v.Error.Code, storable(v.Error.Message), v.Error.Private
+	}
+	text, err := json.Marshal(record)
+	if err != nil {
+		return nil, err
+	}
+	return orNull(string(text)), nil
+}
+
 // canceledVerdict is the end of a job that was asked to stop between its runs.
 var canceledVerdict = verdict{State: job.Canceled, Code: job.CodeCanceled, Message: "canceled by a caller"}
 
 // keepAttempts copies the runs that were just written out of their jobs' rows.
-func (l *Ledger) keepAttempts(ctx context.Context, tx bun.Tx, outcomes []job.Outcome, written []job.ID) error {
-	var ids []job.ID
+func (l *Ledger) keepAttempts(ctx context.Context, tx bun.Tx, outcomes []job.Outcome, written []run) error {
+	retried := make(map[run]bool, len(outcomes))
 	for _, o := range outcomes {
-		if keepsAttempt(o) && slices.Contains(written, o.Job) {
-			ids = append(ids, o.Job)
+		retried[run{o.Job, o.Epoch}] = keepsAttempt(o)
+	}
+	var ids []job.ID
+	for _, r := range written {
+		if retried[r] {
+			ids = append(ids, r.ID)
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, copyAttempt+` WHERE id IN (?) ON CONFLICT DO NOTHING`,
-		bun.Safe(l.dialect.now), string(job.Retry), bun.In(ids))
+	_, err := tx.ExecContext(ctx, copyAttempt+` WHERE id IN (?) AND run_epoch = epoch ON CONFLICT DO NOTHING`,
+		bun.Safe(l.dialect.now), string(job.Retry), bun.List(ids))
 	return err
 }
 
-// copyAttempt writes the last run of jobs as attempts that ended now with the
-// outcome given; the caller adds which jobs.
+// copyAttempt writes the runs that jobs' rows tell of as attempts that ended
+// at the time and with the outcome given; the caller adds which jobs.
 const copyAttempt = `INSERT INTO asyncops_attempts (job_id, epoch, number, generation, worker, started_at, finished_at,
 		outcome, error_code, error_message, error_private, summary)
-	SELECT id, epoch, attempt, generation, worker, started_at, ?, ?, error_code, error_message, error_private, summary
+	SELECT id, run_epoch, attempt, generation, worker, started_at, ?, ?, error_code, error_message, error_private, summary
 	FROM asyncops_jobs`

@@ -7,18 +7,19 @@ import (
 	"sync"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/asyncops/asyncops/job"
 )
 
 // Bounds of group commit. The figures are measured by the benchmark
 // BenchmarkAccept: larger groups gain nothing, more writers only split them.
 const (
-	maxGroupRows   = 1000            // jobs of one commit, unless a single batch is larger
-	maxInsertRows  = 1000            // jobs of one INSERT
-	maxWaitingRows = 50_000          // jobs that may wait for a commit before Accept refuses
-	groupTimeout   = 8 * time.Second // for one group, its retries included
+	maxGroupRows    = 1000            // jobs of one commit, unless a single batch is larger
+	maxGroupBytes   = 8 << 20         // of one commit, unless a single batch is larger
+	maxInsertRows   = 1000            // jobs of one INSERT
+	maxWaitingRows  = 50_000          // jobs that may wait for a commit before Accept refuses
+	maxWaitingBytes = 256 << 20       // of jobs that may wait
+	rowBytes        = 512             // of a job besides its args, about
+	groupTimeout    = 8 * time.Second // for one group, its retries included, and for waiting before that
 )
 
 // groupWriter turns concurrent writes into commits. A writer takes whatever
@@ -31,6 +32,7 @@ type groupWriter struct {
 	mu      sync.Mutex
 	waiting []*write // guarded by mu
 	rows    int      // of waiting; guarded by mu
+	bytes   int      // of waiting; guarded by mu
 	closed  bool     // guarded by mu
 }
 
@@ -53,11 +55,12 @@ func (g *groupWriter) submit(w *write) error {
 	switch {
 	case g.closed:
 		return job.ErrUnavailable
-	case g.rows > 0 && g.rows+len(w.rows) > maxWaitingRows:
+	case g.rows > 0 && (g.rows+len(w.rows) > maxWaitingRows || g.bytes+w.bytes > maxWaitingBytes):
 		return job.ErrSaturated
 	}
 	g.waiting = append(g.waiting, w)
 	g.rows += len(w.rows)
+	g.bytes += w.bytes
 	g.signal()
 	return nil
 }
@@ -70,18 +73,28 @@ func (g *groupWriter) signal() {
 }
 
 // take removes the next group; nil when nothing waits. It reports whether the
-// writer is closed.
+// writer is closed. Who has left, or has waited too long, is not written.
 func (g *groupWriter) take() (group []*write, closed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n, rows := 0, 0
-	for n < len(g.waiting) && (n == 0 || rows+len(g.waiting[n].rows) <= maxGroupRows) {
-		rows += len(g.waiting[n].rows)
-		n++
+	rows, bytes := 0, 0
+	for len(g.waiting) > 0 {
+		w := g.waiting[0]
+		rows, bytes = rows+len(w.rows), bytes+w.bytes
+		if len(group) > 0 && (w.alone() || group[0].alone() || rows > maxGroupRows || bytes > maxGroupBytes) {
+			break
+		}
+		g.waiting[0] = nil
+		g.waiting = g.waiting[1:]
+		g.rows -= len(w.rows)
+		g.bytes -= w.bytes
+		if w.left.Load() || time.Since(w.since) > groupTimeout {
+			w.finish(job.ErrUnavailable)
+			rows, bytes = rows-len(w.rows), bytes-w.bytes
+			continue
+		}
+		group = append(group, w)
 	}
-	group = g.waiting[:n:n]
-	g.waiting = g.waiting[n:]
-	g.rows -= rows
 	if len(g.waiting) > 0 || g.closed {
 		g.signal() // for the other writer
 	}
@@ -92,7 +105,9 @@ func (g *groupWriter) run() {
 	for range g.wake {
 		group, closed := g.take()
 		if len(group) > 0 {
-			g.write(group)
+			ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
+			g.write(ctx, group)
+			cancel()
 		} else if closed {
 			return
 		}
@@ -109,15 +124,13 @@ func (g *groupWriter) close() {
 }
 
 // write commits the group. If the database objects to it, the group is halved
-// until the one it objects to stands alone: a bad row fails no neighbour.
-func (g *groupWriter) write(group []*write) {
-	ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
-	defer cancel()
+// until the one it objects to stands alone: a bad row fails no neighbor.
+func (g *groupWriter) write(ctx context.Context, group []*write) {
 	bells, err := g.commit(ctx, group)
 	l := g.ledger
 	if err != nil && len(group) > 1 && !l.dialect.unreachable(err) && ctx.Err() == nil {
-		g.write(group[:len(group)/2])
-		g.write(group[len(group)/2:])
+		g.write(ctx, group[:len(group)/2])
+		g.write(ctx, group[len(group)/2:])
 		return
 	}
 	rows := 0
@@ -144,12 +157,14 @@ func (g *groupWriter) write(group []*write) {
 // their ids and keys, are left as they are.
 func (g *groupWriter) commit(ctx context.Context, group []*write) ([]job.Doorbell, error) {
 	l := g.ledger
+	ringer := ringer{ready: l.cfg.Bell != nil && l.cfg.Bell.Ready()}
 	for try := 0; ; try++ {
-		bells, err := g.attempt(ctx, group)
+		ringer.bells = nil
+		err := g.attempt(ctx, group, &ringer)
 		switch {
 		case err == nil:
-			return bells, nil
-		case l.dialect.deadlock(err):
+			return ringer.bells, nil
+		case l.dialect.deadlock(err), errors.Is(err, errKeyVanished):
 		case l.dialect.refused(err):
 			return nil, err // no connection: answer at once, nothing can have been done
 		case !l.dialect.unreachable(err):
@@ -164,85 +179,4 @@ func (g *groupWriter) commit(ctx context.Context, group []*write) ([]job.Doorbel
 		case <-time.After(time.Duration(1+rand.IntN(20<<try)) * time.Millisecond):
 		}
 	}
-}
-
-func (g *groupWriter) attempt(ctx context.Context, group []*write) ([]job.Doorbell, error) {
-	keyed, rows := false, 0
-	for _, w := range group {
-		keyed = keyed || w.keyed
-		rows += len(w.rows)
-	}
-	if !keyed && rows <= maxInsertRows { // one statement is its own transaction
-		return g.insert(ctx, g.ledger.write, group)
-	}
-	var bells []job.Doorbell
-	err := g.ledger.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		if keyed {
-			if err := g.reserveKeys(ctx, tx, group); err != nil {
-				return err
-			}
-		}
-		var err error
-		bells, err = g.insert(ctx, tx, group)
-		return err
-	})
-	return bells, err
-}
-
-// insert writes the rows that are new and returns the doorbells that they name.
-func (g *groupWriter) insert(ctx context.Context, db bun.IDB, group []*write) ([]job.Doorbell, error) {
-	rows := make([]insertRow, 0, maxInsertRows)
-	for _, w := range group {
-		if w.atomic && w.refused() {
-			continue
-		}
-		for i := range w.rows {
-			if !w.answers[i].Replayed && w.answers[i].Err == nil {
-				rows = append(rows, w.rows[i])
-			}
-		}
-	}
-	bells := g.assignBells(rows)
-	for len(rows) > 0 {
-		n := min(len(rows), maxInsertRows)
-		part := rows[:n]
-		_, err := db.NewInsert().Model(&part).On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
-		if err != nil {
-			return nil, err
-		}
-		rows = rows[n:]
-	}
-	return bells, nil
-}
-
-// assignBells groups the rows that may start at once by queue and, if bells
-// are rung now, writes the doorbell's id into each.
-func (g *groupWriter) assignBells(rows []insertRow) []job.Doorbell {
-	if g.ledger.cfg.Bell == nil {
-		return nil
-	}
-	ready := g.ledger.cfg.Bell.Ready()
-	var bells []job.Doorbell
-	open := map[string]int{} // queue to the index of its bell that has room
-	for i := range rows {
-		r := &rows[i]
-		if r.State != job.Pending {
-			continue
-		}
-		at, ok := open[r.Queue]
-		if !ok || len(bells[at].Jobs) == job.MaxDoorbellJobs {
-			at = len(bells)
-			open[r.Queue] = at
-			bell := job.Doorbell{Queue: r.Queue}
-			if ready {
-				bell.ID = string(job.NewID())
-			}
-			bells = append(bells, bell)
-		}
-		bells[at].Jobs = append(bells[at].Jobs, r.ID)
-		if ready {
-			r.Doorbell, r.RungAt = &bells[at].ID, r.CreatedAt
-		}
-	}
-	return bells
 }

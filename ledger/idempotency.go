@@ -3,10 +3,11 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
+	"errors"
 	"slices"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/asyncops/asyncops/job"
 )
@@ -22,14 +23,19 @@ type keyRow struct {
 	CreatedAt   micros `bun:"created_at"`
 }
 
-type keyName struct{ owner, key string }
+type keyName struct{ Owner, Key string }
 
-// claimant is one job of the group that came with a key.
+func (r *keyRow) name() keyName { return keyName{r.Owner, r.Key} }
+
+// claimant is one job that came with a key.
 type claimant struct {
 	keyRow
 	write *write
 	index int // of the job in write
 }
+
+// errKeyVanished says that a key was pruned while it was being asked for.
+var errKeyVanished = errors.New("an idempotency key was deleted meanwhile")
 
 // reserveKeys takes the group's idempotency keys and marks the answers of jobs
 // whose key somebody else has, earlier in the group or in the ledger.
@@ -37,34 +43,30 @@ type claimant struct {
 // Keys are taken in their order, so that two writers cannot wait for each
 // other; a key that another transaction is taking is waited for.
 func (g *groupWriter) reserveKeys(ctx context.Context, tx bun.Tx, group []*write) error {
-	claimants := claimantsOf(group)
+	var claimants []claimant
+	for _, w := range group {
+		claimants = append(claimants, w.keys...)
+	}
 	slices.SortStableFunc(claimants, func(a, b claimant) int {
 		return cmp.Or(cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Key, b.Key))
 	})
-	distinct := slices.CompactFunc(slices.Clone(claimants), func(a, b claimant) bool {
-		return a.Owner == b.Owner && a.Key == b.Key
-	})
-	taken := make(map[keyName]keyRow, len(distinct))
-	for part := range slices.Chunk(distinct, maxInsertRows) {
-		rows := make([]keyRow, len(part))
-		names := make([][]string, len(part))
-		for i, c := range part {
-			rows[i] = c.keyRow
-			names[i] = []string{c.Owner, c.Key}
+	wanted := make([]keyRow, 0, len(claimants))
+	for _, c := range claimants {
+		if n := len(wanted); n == 0 || wanted[n-1].name() != c.name() {
+			wanted = append(wanted, c.keyRow)
 		}
-		if _, err := tx.NewInsert().Model(&rows).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx); err != nil {
+	}
+	holders := make(map[keyName]keyRow, len(wanted))
+	for part := range slices.Chunk(wanted, maxInsertRows) {
+		if err := takeKeys(ctx, tx, part, holders); err != nil {
 			return err
-		}
-		var found []keyRow
-		if err := tx.NewSelect().Model(&found).Where("(owner, key) IN (?)", bun.In(names)).Scan(ctx); err != nil {
-			return err
-		}
-		for _, r := range found {
-			taken[keyName{r.Owner, r.Key}] = r
 		}
 	}
 	for _, c := range claimants {
-		holder := taken[keyName{c.Owner, c.Key}]
+		holder, ok := holders[c.name()]
+		if !ok {
+			return errKeyVanished
+		}
 		answer := &c.write.answers[c.index]
 		answer.Replayed, answer.Err = holder.JobID != c.JobID, nil
 		if answer.Replayed {
@@ -74,44 +76,50 @@ func (g *groupWriter) reserveKeys(ctx context.Context, tx bun.Tx, group []*write
 			}
 		}
 	}
-	return g.dropKeysOfRefused(ctx, tx, group)
+	return nil
 }
 
-// dropKeysOfRefused gives back the keys that were taken for the other jobs of
-// an atomic batch that is refused.
-func (g *groupWriter) dropKeysOfRefused(ctx context.Context, tx bun.Tx, group []*write) error {
-	var ids []job.ID
-	for _, w := range group {
-		if w.atomic && w.refused() {
-			for i := range w.jobs {
-				ids = append(ids, w.jobs[i].ID)
-			}
+// takeKeys takes those keys that are free, and finds out who holds the others.
+func takeKeys(ctx context.Context, tx bun.Tx, wanted []keyRow, holders map[keyName]keyRow) error {
+	var taken []keyName
+	if err := tx.NewInsert().Model(&wanted).On("CONFLICT DO NOTHING").Returning("owner, key").Scan(ctx, &taken); err != nil {
+		return err
+	}
+	mine := make(map[keyName]bool, len(taken))
+	for _, name := range taken {
+		mine[name] = true
+	}
+	var others keyNames
+	for _, r := range wanted {
+		if mine[r.name()] {
+			holders[r.name()] = r
+		} else {
+			others = append(others, r.name())
 		}
 	}
-	if len(ids) == 0 {
+	if len(others) == 0 {
 		return nil
 	}
-	_, err := tx.NewDelete().Model((*keyRow)(nil)).Where("job_id IN (?)", bun.In(ids)).Exec(ctx)
-	return err
-}
-
-func (w *write) refused() bool {
-	return slices.ContainsFunc(w.answers, func(a job.Accepted) bool { return a.Err != nil })
-}
-
-func claimantsOf(group []*write) []claimant {
-	var claimants []claimant
-	for _, w := range group {
-		for i := range w.jobs {
-			j := &w.jobs[i]
-			if j.IdempotencyKey == "" {
-				continue
-			}
-			claimants = append(claimants, claimant{write: w, index: i, keyRow: keyRow{
-				Owner: j.Owner, Key: j.IdempotencyKey, JobID: w.rows[i].ID,
-				Fingerprint: hex.EncodeToString(j.Fingerprint[:]), CreatedAt: microsOf(j.CreatedAt),
-			}})
-		}
+	var found []keyRow
+	if err := tx.NewSelect().Model(&found).Where("(owner, key) IN (VALUES ?)", others).Scan(ctx); err != nil {
+		return err
 	}
-	return claimants
+	for _, r := range found {
+		holders[r.name()] = r
+	}
+	return nil
+}
+
+// keyNames are written as the lines of a VALUES list.
+type keyNames []keyName
+
+// AppendQuery implements schema.QueryAppender.
+func (names keyNames) AppendQuery(gen schema.QueryGen, b []byte) ([]byte, error) {
+	for i, name := range names {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = gen.AppendQuery(b, "(?, ?)", name.Owner, name.Key)
+	}
+	return b, nil
 }

@@ -67,6 +67,9 @@ func (l *Ledger) CreateKey(ctx context.Context, k Key) error {
 // Key returns the key with the id, or job.ErrNotFound. A revoked or expired
 // key is returned as it is.
 func (l *Ledger) Key(ctx context.Context, id string) (*Key, error) {
+	if !isStorable(id) {
+		return nil, l.wrap(job.ErrNotFound, "get key")
+	}
 	var records []keyRecord
 	if err := l.read.NewSelect().Model(&records).Where("id = ?", id).Scan(ctx); err != nil {
 		return nil, l.wrap(err, "get key %s", id)

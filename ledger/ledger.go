@@ -66,6 +66,7 @@ type Ledger struct {
 	close   func() error
 	groups  *groupWriter
 	scene   scene
+	doubts  doubts
 }
 
 // Open returns the ledger that cfg describes. It does not wait for the
@@ -158,4 +159,18 @@ func (l *Ledger) again(f func() error) error {
 		}
 	}
 	return err
+}
+
+// exec runs a statement that writes, and returns how many rows it touched.
+func (l *Ledger) exec(ctx context.Context, query string, args ...any) (int, error) {
+	var n int64
+	err := l.again(func() error {
+		res, err := l.write.ExecContext(ctx, l.timed(query), args...)
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return int(n), err
 }

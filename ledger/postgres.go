@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"maps"
 	"net"
 
 	"github.com/uptrace/bun"
@@ -13,6 +14,7 @@ import (
 var postgres = dialect{
 	name:         "postgres",
 	now:          "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint",
+	least:        "least",
 	uuid:         "CAST(? AS uuid)",
 	integer:      "CAST(? AS bigint)",
 	boolean:      "CAST(? AS boolean)",
@@ -28,6 +30,8 @@ var postgres = dialect{
 		switch pgconn.Code(err) {
 		case "53100", "53200", "53300", "53400", "25006": // out of disk, memory, connections; read-only
 			return true
+		case "25P03", "57014", "55P03": // idle in a transaction, statement or lock for longer than the server allows
+			return true
 		}
 		return pgconn.Unreachable(err)
 	},
@@ -41,11 +45,15 @@ var postgres = dialect{
 func (l *Ledger) openPostgres() error {
 	cfg := *l.cfg.Postgres
 	cfg.MaxOpen, cfg.MaxIdle = l.cfg.PoolSize, l.cfg.PoolSize
-	if cfg.Params == nil {
-		cfg.Params = map[string]string{}
-	}
-	// What is answered must be on disk, whatever the server's default is.
-	cfg.Params["synchronous_commit"] = "on"
+	params := map[string]string{}
+	maps.Copy(params, cfg.Params)
+	// Whatever the server's defaults are: what is answered is on disk,
+	// statements see what was committed before them, and a process that is
+	// frozen inside a transaction does not keep its rows from others.
+	params["synchronous_commit"] = "on"
+	params["default_transaction_isolation"] = "read committed"
+	params["idle_in_transaction_session_timeout"] = "10s"
+	cfg.Params = params
 	db, err := pgconn.Open(cfg)
 	if err != nil {
 		return err

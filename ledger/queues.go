@@ -35,7 +35,7 @@ func (l *Ledger) EnsureQueues(ctx context.Context, names []string) error {
 	for i, name := range slices.Sorted(slices.Values(names)) {
 		args[i] = name
 	}
-	_, err := l.write.ExecContext(ctx, `INSERT INTO asyncops_queues (name) VALUES `+values+` ON CONFLICT DO NOTHING`, args...)
+	_, err := l.exec(ctx, `INSERT INTO asyncops_queues (name) VALUES `+values+` ON CONFLICT DO NOTHING`, args...)
 	return l.wrap(err, "make queues known")
 }
 
@@ -59,7 +59,7 @@ func (l *Ledger) Queues(ctx context.Context, names ...string) ([]Queue, error) {
 	var args []any
 	if len(names) > 0 {
 		only = ` WHERE name IN (?)`
-		args = append(args, bun.In(names))
+		args = append(args, bun.List(names))
 	}
 	if err := l.read.NewRaw(l.timed(query+only+` ORDER BY name`), args...).Scan(ctx, &known); err != nil {
 		return nil, l.wrap(err, "list queues")
@@ -114,7 +114,7 @@ func (l *Ledger) Backlogs(ctx context.Context) ([]Backlog, error) {
 	}
 	const query = `SELECT q.name AS queue, count(j.id) AS pending, coalesce(max(?now - j.run_at), 0) AS oldest
 		FROM asyncops_queues q LEFT JOIN asyncops_jobs j ON j.queue = q.name
-			AND j.state IN ('scheduled', 'pending', 'retry', 'parked') AND (j.state = 'pending' OR j.run_at <= ?now)
+			AND j.state IN ('scheduled', 'pending', 'retry', 'parked') AND j.run_at <= ?now
 		GROUP BY q.name ORDER BY q.name`
 	if err := l.read.NewRaw(l.timed(query)).Scan(ctx, &rows); err != nil {
 		return nil, l.wrap(err, "count backlogs")
@@ -146,11 +146,11 @@ func (l *Ledger) Parked(ctx context.Context) (map[job.WaitReason]int, error) {
 // PauseQueue stops claims of the queue's jobs, or lets them go on. Jobs that
 // run are left alone. An unknown queue answers job.ErrNotFound.
 func (l *Ledger) PauseQueue(ctx context.Context, name string, paused bool) error {
-	res, err := l.write.ExecContext(ctx, `UPDATE asyncops_queues SET paused = ? WHERE name = ?`, paused, name)
+	n, err := l.exec(ctx, `UPDATE asyncops_queues SET paused = ? WHERE name = ?`, paused, name)
 	if err != nil {
 		return l.wrap(err, "pause queue %s", name)
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
+	if n == 0 {
 		return l.wrap(fmt.Errorf("queue %s: %w", name, job.ErrNotFound), "pause queue")
 	}
 	l.scene.forget()

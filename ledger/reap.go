@@ -3,7 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
-	"time"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -15,13 +15,14 @@ const maxReap = 500
 
 // Reap takes their jobs from workers whose lease has ended, or that left
 // without handing them back: epoch+1, crashes+1, no attempt counted, pending
-// again. Jobs at their job.MaxCrashes-th death are archived as poison, after
-// the target has been sealed where the job's effect is exactly once. It
-// returns the jobs' events; call it again at once while there are as many as
-// one call takes. Any number of processes may reap.
+// again. Those that must run once only are unknown instead. Jobs at their job.MaxCrashes-th death are archived as poison, and
+// those that a caller wanted to stop are canceled, after the target has been
+// sealed where the job's effect is exactly once. It returns the jobs' events;
+// call it again at once while there are as many as one call takes. Any number
+// of processes may reap.
 func (l *Ledger) Reap(ctx context.Context) ([]job.Event, error) {
 	const expired = `UPDATE asyncops_workers SET state = 'gone' WHERE state <> 'gone' AND lease_until < ?now`
-	if _, err := l.write.ExecContext(ctx, l.timed(expired)); err != nil {
+	if _, err := l.exec(ctx, expired); err != nil {
 		return nil, l.wrap(err, "reap: end leases")
 	}
 	var events []job.Event
@@ -37,101 +38,137 @@ func (l *Ledger) Reap(ctx context.Context) ([]job.Event, error) {
 		events, err = l.reapJobs(ctx, tx, ids)
 		return err
 	})
-	return events, l.wrap(err, "reap")
+	if err != nil {
+		return nil, l.wrap(err, "reap")
+	}
+	return events, nil
 }
 
+// poisonVerdict is the end of a job at its job.MaxCrashes-th death.
+var poisonVerdict = verdict{State: job.Archived, Code: job.CodePoison, Message: "it was running at three deaths of its worker"}
+
+// lostVerdict is the end of a job that must run once only and whose run was
+// lost.
+var lostVerdict = verdict{State: job.Unknown, Code: job.CodeAmbiguous, Message: "its worker was lost while a request may have been under way, which is not safe to repeat"}
+
+// reapJobs takes active jobs, whose rows the transaction holds, from their
+// workers. A run that was only to seal is no attempt, keeps its verdict and
+// costs the job nothing.
 func (l *Ledger) reapJobs(ctx context.Context, tx bun.Tx, ids []job.ID) ([]job.Event, error) {
 	const keep = `INSERT INTO asyncops_attempts (job_id, epoch, number, generation, worker, started_at, finished_at,
 			outcome, error_code, error_message)
 		SELECT id, epoch, attempt, generation, worker, started_at, ?now, 'lost', ?, ?
-		FROM asyncops_jobs WHERE id IN (?) ON CONFLICT DO NOTHING`
-	_, err := tx.ExecContext(ctx, l.timed(keep), string(job.CodeWorkerLost), "the worker's lease ended during this attempt", bun.In(ids))
+		FROM asyncops_jobs WHERE id IN (?) AND run_epoch = epoch ON CONFLICT DO NOTHING`
+	_, err := tx.ExecContext(ctx, l.timed(keep), string(job.CodeWorkerLost), "the worker's lease ended during this attempt", bun.List(ids))
 	if err != nil {
 		return nil, err
 	}
-	poison := verdict{State: job.Archived, Code: job.CodePoison, Message: "it was running at three deaths of its worker"}
-	sealed, err := json.Marshal(poison)
-	if err != nil {
-		return nil, err
-	}
-	canceled, err := json.Marshal(canceledVerdict)
-	if err != nil {
-		return nil, err
-	}
-	// A run that was only to seal keeps its verdict and costs the job nothing.
-	const back = `UPDATE asyncops_jobs SET epoch = epoch + 1, doorbell = NULL, rung_at = 0, cancel_requested = false,
+	const back = `UPDATE asyncops_jobs SET epoch = epoch + 1, state = 'pending', run_at = ?now, doorbell = NULL, rung_at = 0,
 			attempt = attempt - CASE WHEN verdict IS NULL AND attempt > 0 THEN 1 ELSE 0 END,
 			crashes = crashes + CASE WHEN verdict IS NULL THEN 1 ELSE 0 END,
-			verdict = CASE WHEN verdict IS NOT NULL THEN verdict
-				WHEN crashes + 1 >= ?crashes THEN ?poison
-				WHEN cancel_requested THEN ?canceled END,
-			state = 'pending', run_at = ?now
-		WHERE id IN (?ids) RETURNING id, state`
+			cancel_requested = cancel_requested AND verdict IS NULL
+		WHERE id IN (?) RETURNING id, kind, queue, crashes, cancel_requested, run_once, verdict IS NOT NULL AS sealing`
+	var reaped []struct {
+		ID              job.ID
+		Kind, Queue     string
+		Crashes         int
+		RunOnce         bool
+		CancelRequested bool
+		Sealing         bool
+	}
+	if err := tx.NewRaw(l.timed(back), bun.List(ids)).Scan(ctx, &reaped); err != nil {
+		return nil, err
+	}
+	var poison, doubtful, canceled []job.ID
 	var events []job.Event
-	err = tx.NewRaw(l.timed(back), struct {
-		Crashes  int    `bun:"crashes"`
-		Poison   string `bun:"poison"`
-		Canceled string `bun:"canceled"`
-		IDs      any    `bun:"ids"`
-	}{job.MaxCrashes, string(sealed), string(canceled), bun.In(ids)}).Scan(ctx, &events)
-	return events, err
+	for _, r := range reaped {
+		switch {
+		case !r.Sealing && r.Crashes >= job.MaxCrashes:
+			poison = append(poison, r.ID)
+		case !r.Sealing && r.RunOnce:
+			doubtful = append(doubtful, r.ID)
+		case !r.Sealing && r.CancelRequested:
+			canceled = append(canceled, r.ID)
+		default:
+			events = append(events, job.Event{Job: r.ID, State: job.Pending, Kind: r.Kind, Queue: r.Queue})
+		}
+	}
+	dead, err := l.end(ctx, tx, poison, poisonVerdict)
+	if err != nil {
+		return nil, err
+	}
+	unknown, err := l.end(ctx, tx, doubtful, lostVerdict)
+	if err != nil {
+		return nil, err
+	}
+	stopped, err := l.end(ctx, tx, canceled, canceledVerdict)
+	return slices.Concat(events, dead, unknown, stopped), err
 }
 
 // Lapse ends jobs whose time is over: those not started by their expires_at
 // expire, those past their deadline are archived. A job that has run before,
-// and may yet take effect by a run that is only believed dead, is sealed first.
-// It returns the events of those that ended.
+// and may yet take effect by a run that is only believed dead, is sealed first:
+// it moves to pending. Lapse returns the events of those it moved; call it
+// again at once while there are as many as one call takes.
 func (l *Ledger) Lapse(ctx context.Context) ([]job.Event, error) {
 	var events []job.Event
-	for _, rule := range []lapse{
+	for _, rule := range []struct {
+		where, order string
+		end          verdict
+	}{
 		{
 			where: "expires_at IS NOT NULL AND epoch = 0 AND finished_at IS NULL AND expires_at <= ?now AND state IN ('waiting', 'scheduled', 'pending')",
+			order: "expires_at",
 			end:   verdict{State: job.Expired, Code: job.CodeExpired, Message: "not started by expires_at"},
 		},
 		{
 			where: "deadline IS NOT NULL AND finished_at IS NULL AND deadline <= ?now AND verdict IS NULL AND state IN ('waiting', 'scheduled', 'pending', 'retry', 'parked')",
+			order: "deadline",
 			end:   verdict{State: job.Archived, Code: job.CodeDeadlineExceeded, Message: "the deadline passed before it completed"},
 		},
 	} {
+		var ended []job.Event
 		err := l.transact(ctx, func(tx bun.Tx) error {
+			ended = nil
 			var ids []job.ID
-			query := `SELECT id FROM asyncops_jobs WHERE ` + rule.where + ` ORDER BY id LIMIT ? ` + l.dialect.skipLocked
+			query := `SELECT id FROM asyncops_jobs WHERE ` + rule.where + ` ORDER BY ` + rule.order + ` LIMIT ? ` + l.dialect.skipLocked
 			if err := tx.NewRaw(l.timed(query), maxReap).Scan(ctx, &ids); err != nil || len(ids) == 0 {
 				return err
 			}
-			ended, err := l.endWaiting(ctx, tx, ids, rule.end)
-			events = append(events, ended...)
+			var err error
+			ended, err = l.end(ctx, tx, ids, rule.end)
 			return err
 		})
 		if err != nil {
 			return events, l.wrap(err, "lapse")
 		}
+		events = append(events, ended...)
 	}
 	return events, nil
 }
 
-type lapse struct {
-	where string
-	end   verdict
-}
-
-// endWaiting ends jobs that do not run, whose rows the transaction holds. Those
-// whose target must be sealed first get the verdict and are claimed for it.
-func (l *Ledger) endWaiting(ctx context.Context, tx bun.Tx, ids []job.ID, end verdict) ([]job.Event, error) {
+// end ends jobs that do not run, whose rows the transaction holds. Those whose
+// target must be sealed first, because a run that is only believed dead may yet
+// take effect there, get the verdict and are claimed for it.
+func (l *Ledger) end(ctx context.Context, tx bun.Tx, ids []job.ID, end verdict) ([]job.Event, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	text, err := json.Marshal(end)
 	if err != nil {
 		return nil, err
 	}
-	const seal = `(epoch > 0 AND delivery = 'exactly_once_effect')`
-	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0,
+	const seal = `(started_at IS NOT NULL AND delivery = 'exactly_once_effect')`
+	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0, parked = NULL, cancel_requested = false,
 			state = CASE WHEN ` + seal + ` THEN 'pending' ELSE ?state END,
-			verdict = CASE WHEN ` + seal + ` THEN ?verdict END,
+			verdict = CASE WHEN ` + seal + ` THEN coalesce(verdict, ?verdict) END,
 			run_at = CASE WHEN ` + seal + ` THEN ?now ELSE run_at END,
 			error_code = CASE WHEN ` + seal + ` THEN error_code ELSE ?code END,
 			error_message = CASE WHEN ` + seal + ` THEN error_message ELSE ?message END,
+			error_private = ` + seal + ` AND error_private,
 			finished_at = CASE WHEN ` + seal + ` THEN NULL ELSE ?now END,
 			purge_at = CASE WHEN ` + seal + ` THEN NULL ELSE ?now + coalesce(retention, ?retention) END
-		WHERE id IN (?ids) RETURNING id, state`
+		WHERE id IN (?ids) RETURNING id AS job, state, kind, queue`
 	var events []job.Event
 	err = tx.NewRaw(l.timed(query), struct {
 		State     string `bun:"state"`
@@ -140,32 +177,7 @@ func (l *Ledger) endWaiting(ctx context.Context, tx bun.Tx, ids []job.ID, end ve
 		Message   string `bun:"message"`
 		Retention int64  `bun:"retention"`
 		IDs       any    `bun:"ids"`
-	}{string(end.State), string(text), string(end.Code), end.Message, l.cfg.Retention.Microseconds(), bun.In(ids)}).
+	}{string(end.State), string(text), string(end.Code), end.Message, l.cfg.Retention.Microseconds(), bun.List(ids)}).
 		Scan(ctx, &events)
 	return events, err
-}
-
-// Prune deletes what is kept no longer, at most limit of each: ended jobs with
-// their attempts, keys of deleted jobs after a day, and workers long gone. It
-// returns the number of jobs deleted.
-func (l *Ledger) Prune(ctx context.Context, limit int) (int, error) {
-	const jobs = `DELETE FROM asyncops_jobs WHERE id IN
-		(SELECT id FROM asyncops_jobs WHERE purge_at IS NOT NULL AND purge_at <= ?now ORDER BY purge_at LIMIT ? ?skip)`
-	res, err := l.write.ExecContext(ctx, l.timed(jobs), limit, bun.Safe(l.dialect.skipLocked))
-	if err != nil {
-		return 0, l.wrap(err, "prune jobs")
-	}
-	const keys = `DELETE FROM asyncops_idempotency WHERE (owner, key) IN
-		(SELECT owner, key FROM asyncops_idempotency k WHERE created_at < ?now - ?
-			AND NOT EXISTS (SELECT 1 FROM asyncops_jobs j WHERE j.id = k.job_id) ORDER BY created_at LIMIT ?)`
-	if _, err := l.write.ExecContext(ctx, l.timed(keys), (24 * time.Hour).Microseconds(), limit); err != nil {
-		return 0, l.wrap(err, "prune idempotency keys")
-	}
-	const workers = `DELETE FROM asyncops_workers WHERE state = 'gone' AND beat_at < ?now - ?
-		AND NOT EXISTS (SELECT 1 FROM asyncops_jobs WHERE state = 'active' AND worker = asyncops_workers.id)`
-	if _, err := l.write.ExecContext(ctx, l.timed(workers), (24 * time.Hour).Microseconds()); err != nil {
-		return 0, l.wrap(err, "prune workers")
-	}
-	n, err := res.RowsAffected()
-	return int(n), l.wrap(err, "prune")
 }

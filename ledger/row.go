@@ -2,9 +2,9 @@ package ledger
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
-
-	"github.com/uptrace/bun"
+	"unicode/utf8"
 
 	"github.com/asyncops/asyncops/job"
 )
@@ -13,6 +13,7 @@ import (
 type row struct {
 	ID              job.ID
 	Epoch           int64
+	RunEpoch        int64 // of the run that the row tells of; 0: of none
 	RunAt           micros
 	CreatedAt       micros
 	Deadline        micros
@@ -26,12 +27,14 @@ type row struct {
 	Generation      int
 	KeyGeneration   int
 	CancelRequested bool
+	RunOnce         bool
 	ErrorPrivate    bool
 	Kind            string
 	Queue           string
 	State           job.State
 	Delivery        job.Delivery
 	Owner           string
+	IdempotencyKey  string
 	Worker          string
 	Parked          job.WaitReason
 	ErrorCode       job.Code
@@ -46,9 +49,9 @@ type row struct {
 }
 
 // metaColumns are all of row's columns but args and result.
-const metaColumns = `id, epoch, run_at, created_at, deadline, expires_at, started_at, finished_at, retention,
-	attempt, max_attempts, crashes, generation, key_generation, cancel_requested, error_private, kind, queue, state,
-	delivery, owner, worker, parked, error_code, error_message, traceparent, tags, options, verdict, summary`
+const metaColumns = `id, epoch, run_epoch, run_at, created_at, deadline, expires_at, started_at, finished_at, retention,
+	attempt, max_attempts, crashes, generation, key_generation, cancel_requested, run_once, error_private, kind, queue, state,
+	delivery, owner, idempotency_key, worker, parked, error_code, error_message, traceparent, tags, options, verdict, summary`
 
 const allColumns = metaColumns + ", args, result"
 
@@ -80,15 +83,16 @@ type verdict struct {
 	State   job.State `json:"state"`
 	Code    job.Code  `json:"code,omitempty"`
 	Message string    `json:"message,omitempty"`
+	Private bool      `json:"private,omitempty"`
 }
 
 func (r *row) job() (job.Job, error) {
 	j := job.Job{
 		ID: r.ID, Kind: r.Kind, Queue: r.Queue, State: r.State, Args: raw(r.Args), Result: raw(r.Result),
 		Attempt: r.Attempt, MaxAttempts: r.MaxAttempts, Crashes: r.Crashes, Generation: r.Generation,
-		KeyGeneration: r.KeyGeneration, Epoch: r.Epoch, Delivery: r.Delivery,
+		KeyGeneration: r.KeyGeneration, Epoch: r.Epoch, Delivery: r.Delivery, RunOnce: r.RunOnce,
 		CreatedAt: r.CreatedAt.time(), RunAt: r.RunAt.time(), Deadline: r.Deadline.time(), ExpiresAt: r.ExpiresAt.time(),
-		StartedAt: r.StartedAt.time(), FinishedAt: r.FinishedAt.time(), Owner: r.Owner, Worker: r.Worker,
+		StartedAt: r.StartedAt.time(), FinishedAt: r.FinishedAt.time(), Owner: r.Owner, IdempotencyKey: r.IdempotencyKey, Worker: r.Worker,
 		Traceparent: r.Traceparent, Summary: raw(r.Summary), Parked: r.Parked, CancelRequested: r.CancelRequested,
 	}
 	j.Options.Retention = time.Duration(r.Retention) * time.Microsecond
@@ -115,7 +119,7 @@ func (r *row) job() (job.Job, error) {
 		if err := json.Unmarshal([]byte(r.Verdict), &v); err != nil {
 			return job.Job{}, err
 		}
-		j.Verdict = &job.Verdict{State: v.State, Error: &job.Error{Code: v.Code, Message: v.Message}}
+		j.Verdict = &job.Verdict{State: v.State, Error: &job.Error{Code: v.Code, Message: v.Message, Private: v.Private}}
 	}
 	return j, nil
 }
@@ -139,57 +143,6 @@ func raw(s string) json.RawMessage {
 	return json.RawMessage(s)
 }
 
-// insertRow is what Accept writes; the other columns have their defaults.
-type insertRow struct {
-	bun.BaseModel `bun:"table:asyncops_jobs"`
-
-	ID          job.ID       `bun:"id"`
-	RunAt       micros       `bun:"run_at"`
-	RungAt      micros       `bun:"rung_at"`
-	CreatedAt   micros       `bun:"created_at"`
-	Deadline    *micros      `bun:"deadline"`
-	ExpiresAt   *micros      `bun:"expires_at"`
-	Retention   *int64       `bun:"retention"`
-	MaxAttempts int          `bun:"max_attempts"`
-	Kind        string       `bun:"kind"`
-	Queue       string       `bun:"queue"`
-	State       job.State    `bun:"state"`
-	Delivery    job.Delivery `bun:"delivery"`
-	Owner       string       `bun:"owner"`
-	Doorbell    *string      `bun:"doorbell"`
-	Traceparent *string      `bun:"traceparent"`
-	Tags        *string      `bun:"tags"`
-	Options     *string      `bun:"options"`
-	Args        string       `bun:"args"`
-}
-
-func insertRowOf(j *job.Job) (insertRow, error) {
-	r := insertRow{
-		ID: j.ID, RunAt: microsOf(j.RunAt), CreatedAt: microsOf(j.CreatedAt), MaxAttempts: j.MaxAttempts, Kind: j.Kind,
-		Queue: j.Queue, State: j.State, Delivery: j.Delivery, Owner: j.Owner, Args: string(j.Args),
-		Traceparent: orNull(j.Traceparent), Deadline: orNull(microsOf(j.Deadline)), ExpiresAt: orNull(microsOf(j.ExpiresAt)),
-		Retention: orNull(j.Options.Retention.Microseconds()),
-	}
-	if len(j.Tags) > 0 {
-		text, err := json.Marshal(j.Tags)
-		if err != nil {
-			return insertRow{}, err
-		}
-		r.Tags = orNull(string(text))
-	}
-	if o := (options{Timeout: j.Options.Timeout}); o.Timeout != 0 || j.Options.Backoff != (job.Backoff{}) {
-		if j.Options.Backoff != (job.Backoff{}) {
-			o.Backoff = &j.Options.Backoff
-		}
-		text, err := json.Marshal(o)
-		if err != nil {
-			return insertRow{}, err
-		}
-		r.Options = orNull(string(text))
-	}
-	return r, nil
-}
-
 // orNull is nil, which is written as NULL, for a zero value.
 func orNull[T comparable](v T) *T {
 	var zero T
@@ -197,4 +150,15 @@ func orNull[T comparable](v T) *T {
 		return nil
 	}
 	return &v
+}
+
+// isStorable reports whether both databases can hold the text as it is.
+func isStorable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// storable replaces what a database cannot hold.
+func storable(s string) string {
+	if isStorable(s) {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

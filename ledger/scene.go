@@ -17,10 +17,11 @@ const sceneAge = time.Second
 
 // scene is what a waiting job may be waiting for, outside its own row.
 type scene struct {
-	mu     sync.Mutex
-	taken  time.Time       // guarded by mu
-	paused map[string]bool // queues; guarded by mu
-	served map[string]bool // queues with a live worker; "" is all; guarded by mu
+	mu        sync.Mutex
+	taken     time.Time       // guarded by mu
+	forgotten time.Time       // what was looked for before is old; guarded by mu
+	paused    map[string]bool // queues; guarded by mu
+	served    map[string]bool // queues with a live worker; "" when one serves all; guarded by mu
 }
 
 // explained turns rows into jobs and says of those that wait what they wait for.
@@ -70,13 +71,17 @@ func waitingOn(j *job.Job, paused, served bool) *job.WaitingOn {
 	return &job.WaitingOn{Reason: job.WaitBacklog, Detail: "for a free slot of a worker"}
 }
 
-// look returns the picture, taken anew when it is old.
+// look returns the picture, taken anew when it is old. Nobody waits for
+// somebody else's look.
 func (s *scene) look(ctx context.Context, l *Ledger) (paused, served map[string]bool, err error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if time.Since(s.taken) < sceneAge {
-		return s.paused, s.served, nil
+	paused, served = s.paused, s.served
+	fresh := time.Since(s.taken) < sceneAge
+	s.mu.Unlock()
+	if fresh {
+		return paused, served, nil
 	}
+	asked := time.Now()
 	var names []string
 	if err := l.read.NewRaw(`SELECT name FROM asyncops_queues WHERE paused`).Scan(ctx, &names); err != nil {
 		return nil, nil, err
@@ -97,8 +102,13 @@ func (s *scene) look(ctx context.Context, l *Ledger) (paused, served map[string]
 		for _, q := range queues {
 			served[q] = true
 		}
+		served[""] = served[""] || len(queues) == 0
 	}
-	s.taken, s.paused, s.served = time.Now(), paused, served
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if asked.After(s.forgotten) {
+		s.taken, s.paused, s.served = asked, paused, served
+	}
 	return paused, served, nil
 }
 
@@ -106,5 +116,5 @@ func (s *scene) look(ctx context.Context, l *Ledger) (paused, served map[string]
 func (s *scene) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.taken = time.Time{}
+	s.taken, s.forgotten = time.Time{}, time.Now()
 }

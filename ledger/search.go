@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ type Filter struct {
 	CreatedAfter  time.Time
 	CreatedBefore time.Time
 	// Query is the beginning of an id, or words that must all occur in the
-	// tags or the error's code or message, whatever their case.
+	// tags or the error's code or message, whatever the case of ASCII letters.
 	Query     string
 	Ascending bool   // oldest first; default youngest first
 	Limit     int    // of one page; default 50
@@ -59,6 +60,9 @@ func (l *Ledger) Search(ctx context.Context, f Filter) (Page, error) {
 		}
 		q.Where(past, after)
 	}
+	if !f.searchable() {
+		return Page{}, nil
+	}
 	l.narrow(q, f)
 	var rows []row
 	if err := q.Scan(ctx, &rows); err != nil {
@@ -74,45 +78,70 @@ func (l *Ledger) Search(ctx context.Context, f Filter) (Page, error) {
 	return page, l.wrap(err, "search")
 }
 
+// idSlack is how far an id's millisecond may lie from its job's created_at.
+const idSlack = time.Minute
+
 func (l *Ledger) narrow(q *bun.SelectQuery, f Filter) {
 	if len(f.States) > 0 {
-		q.Where("state IN (?)", bun.In(f.States))
+		q.Where("state IN (?)", bun.List(f.States))
+		if !slices.Contains(f.States, job.Completed) {
+			q.Where("state <> 'completed'") // the words of the index
+		}
 	}
 	if len(f.Kinds) > 0 {
-		q.Where("kind IN (?)", bun.In(f.Kinds))
+		q.Where("kind IN (?)", bun.List(f.Kinds))
 	}
 	if len(f.Queues) > 0 {
-		q.Where("queue IN (?)", bun.In(f.Queues))
+		q.Where("queue IN (?)", bun.List(f.Queues))
 	}
 	if f.Tag != "" {
 		q.Where("tags IS NOT NULL AND "+l.dialect.hasTag, f.Tag)
 	}
 	if !f.CreatedAfter.IsZero() {
-		q.Where("id >= ? AND created_at > ?", job.IDBound(f.CreatedAfter), microsOf(f.CreatedAfter))
+		q.Where("id >= ? AND created_at > ?", job.IDBound(f.CreatedAfter.Add(-idSlack)), microsOf(f.CreatedAfter))
 	}
 	if !f.CreatedBefore.IsZero() {
-		q.Where("id < ? AND created_at < ?", job.IDBound(f.CreatedBefore.Add(time.Millisecond)), microsOf(f.CreatedBefore))
+		q.Where("id < ? AND created_at < ?", job.IDBound(f.CreatedBefore.Add(idSlack)), microsOf(f.CreatedBefore))
 	}
 	if low, high, ok := idRange(f.Query); ok {
 		q.Where("id BETWEEN ? AND ?", low, high)
 		return
 	}
 	for _, word := range strings.Fields(f.Query) {
-		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
 		q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-			for _, column := range []string{"tags", "error_code", "error_message"} {
+			contains := func(column, word string) {
+				pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
 				q.WhereOr(fmt.Sprintf(`%s %s ? ESCAPE '\'`, column, l.dialect.contains), pattern)
 			}
+			contains("tags", quoted(word))
+			contains("error_code", word)
+			contains("error_message", word)
 			return q
 		})
 	}
 }
 
+// quoted is the word as it stands inside a JSON string.
+func quoted(word string) string {
+	text, err := jsonText(word)
+	if err != nil {
+		return word // a string can be written as JSON
+	}
+	return text[1 : len(text)-1]
+}
+
+// searchable reports whether any job could match: what cannot be stored is
+// not there.
+func (f *Filter) searchable() bool {
+	return isStorable(f.Tag) && isStorable(f.Query) && isStorable(strings.Join(f.Kinds, "")) && isStorable(strings.Join(f.Queues, ""))
+}
+
 // idRange is the first and last id that begin with s; false when no id does,
-// or s is too short to be meant as one.
+// or s is too short to be meant as one. Ids begin with the time, and so with 0
+// for the next centuries: words such as "dead" are none.
 func idRange(s string) (low, high job.ID, ok bool) {
 	const shape = "00000000-0000-0000-0000-000000000000"
-	if len(s) < 4 || len(s) > len(shape) {
+	if len(s) < 4 || len(s) > len(shape) || s[0] != '0' {
 		return "", "", false
 	}
 	low, err := job.ParseID(s + shape[len(s):])

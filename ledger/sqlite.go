@@ -10,6 +10,7 @@ import (
 var sqlite = dialect{
 	name:         "sqlite",
 	now:          "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
+	least:        "min",
 	uuid:         "?",
 	integer:      "?",
 	boolean:      "?",

@@ -3,8 +3,6 @@ package ledger
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -13,7 +11,8 @@ import (
 
 // Cancel stops a job. One that does not run ends at once, unless its target
 // must be sealed first; one that runs is asked to stop. The state of the
-// returned job tells which: job.Canceled, or another while it is stopping.
+// returned job tells which: job.Canceled, or another while it is stopping. One
+// that is only waiting to be sealed keeps the end that it gets.
 // job.ErrNotFound and job.ErrTerminal come back as they say; asking twice is
 // no error.
 func (l *Ledger) Cancel(ctx context.Context, id job.ID) (*job.Job, error) {
@@ -27,7 +26,7 @@ func (l *Ledger) Cancel(ctx context.Context, id job.ID) (*job.Job, error) {
 		case state == job.Active:
 			_, err = tx.ExecContext(ctx, `UPDATE asyncops_jobs SET cancel_requested = true WHERE id = ?`, id)
 		default:
-			_, err = l.endWaiting(ctx, tx, []job.ID{id}, canceledVerdict)
+			_, err = l.end(ctx, tx, []job.ID{id}, canceledVerdict)
 		}
 		return err
 	})
@@ -64,12 +63,12 @@ func (l *Ledger) Revive(ctx context.Context, id job.ID, args json.RawMessage) (*
 		if !job.Legal(state, job.Pending) || !state.Terminal() {
 			return job.ErrNotRevivable
 		}
-		keep := copyAttempt + ` WHERE id = ? AND epoch > 0 AND started_at IS NOT NULL ON CONFLICT DO NOTHING`
+		const keep = copyAttempt + ` WHERE id = ? AND run_epoch > 0 ON CONFLICT DO NOTHING`
 		if _, err := tx.ExecContext(ctx, keep, bun.Safe("finished_at"), string(state), id); err != nil {
 			return err
 		}
 		const query = `UPDATE asyncops_jobs SET state = 'pending', generation = generation + 1, attempt = 0, crashes = 0,
-				epoch = epoch + 1, run_at = ?now, rung_at = 0, doorbell = NULL, deadline = NULL, expires_at = NULL,
+				epoch = epoch + 1, run_epoch = 0, run_at = ?now, rung_at = 0, doorbell = NULL, deadline = NULL, expires_at = NULL,
 				started_at = NULL, finished_at = NULL, purge_at = NULL, verdict = NULL, cancel_requested = false,
 				parked = NULL, result = NULL, summary = NULL, error_code = NULL, error_message = NULL, error_private = false,
 				args = coalesce(?args, args),
@@ -98,69 +97,10 @@ func (l *Ledger) Delete(ctx context.Context, id job.ID) error {
 		case !state.Terminal():
 			return job.ErrNotTerminal
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM asyncops_jobs WHERE id = ?`, id)
+		_, err = l.delete(ctx, tx, `WHERE id = ?`, id)
 		return err
 	})
 	return l.wrap(err, "delete %s", id)
-}
-
-// Attempts lists the runs of a job that ended in a retryable failure, loss or
-// death, and its current or last one, oldest first.
-func (l *Ledger) Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error) {
-	j, err := l.Get(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	var rows []attemptRow
-	const query = `SELECT epoch, started_at, finished_at, number, generation, worker, outcome, error_message, summary,
-		error_code, error_private FROM asyncops_attempts WHERE job_id = ? ORDER BY epoch`
-	if err := l.read.NewRaw(query, id).Scan(ctx, &rows); err != nil {
-		return nil, l.wrap(err, "attempts of %s", id)
-	}
-	attempts := make([]job.Attempt, 0, len(rows)+1)
-	for _, r := range rows {
-		finished := r.FinishedAt.time()
-		a := job.Attempt{
-			Number: r.Number, Generation: r.Generation, Worker: r.Worker, StartedAt: r.StartedAt.time(),
-			FinishedAt: &finished, Outcome: r.Outcome, Summary: raw(r.Summary),
-		}
-		if r.ErrorCode != "" {
-			a.Error = &job.Error{Code: r.ErrorCode, Message: r.ErrorMessage, Private: r.ErrorPrivate}
-		}
-		attempts = append(attempts, a)
-	}
-	kept := slices.ContainsFunc(rows, func(r attemptRow) bool { return r.Epoch == j.Epoch })
-	if !kept && (j.State == job.Active || j.State.Terminal()) && !j.StartedAt.IsZero() {
-		attempts = append(attempts, lastAttempt(j))
-	}
-	return attempts, nil
-}
-
-// attemptRow is one line of asyncops_attempts.
-type attemptRow struct {
-	Epoch        int64
-	Number       int
-	Generation   int
-	Worker       string
-	StartedAt    micros
-	FinishedAt   micros
-	Outcome      string
-	ErrorCode    job.Code
-	ErrorMessage string
-	ErrorPrivate bool
-	Summary      string
-}
-
-// lastAttempt is the run that the job's own row tells of.
-func lastAttempt(j *job.Job) job.Attempt {
-	a := job.Attempt{
-		Number: j.Attempt, Generation: j.Generation, Worker: j.Worker, StartedAt: j.StartedAt,
-		Outcome: string(j.State), Error: j.Error, Summary: j.Summary,
-	}
-	if !j.FinishedAt.IsZero() {
-		a.FinishedAt = &j.FinishedAt
-	}
-	return a
 }
 
 // Get returns the job, or job.ErrNotFound.
@@ -176,19 +116,25 @@ func (l *Ledger) Get(ctx context.Context, id job.ID) (*job.Job, error) {
 }
 
 func (l *Ledger) byIDs(ctx context.Context, ids []job.ID) ([]job.Job, error) {
-	var rows []row
-	if err := l.read.NewRaw(`SELECT `+allColumns+` FROM asyncops_jobs WHERE id IN (?)`, bun.In(ids)).Scan(ctx, &rows); err != nil {
+	rows, err := l.rowsByIDs(ctx, ids)
+	if err != nil {
 		return nil, err
 	}
 	return l.explained(ctx, rows)
 }
 
-// Ended returns those of the jobs that have ended, and those that are gone, as
-// events. It reads no payload.
+func (l *Ledger) rowsByIDs(ctx context.Context, ids []job.ID) ([]row, error) {
+	var rows []row
+	err := l.read.NewRaw(`SELECT `+allColumns+` FROM asyncops_jobs WHERE id IN (?)`, bun.List(ids)).Scan(ctx, &rows)
+	return rows, err
+}
+
+// Ended returns those of the jobs that have ended, and those that are gone,
+// without a state, as events. It reads no payload.
 func (l *Ledger) Ended(ctx context.Context, ids []job.ID) ([]job.Event, error) {
 	var found []job.Event
-	err := l.read.NewRaw(`SELECT id AS job, state FROM asyncops_jobs WHERE id IN (?)`, bun.In(ids)).Scan(ctx, &found)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	err := l.read.NewRaw(`SELECT id AS job, state FROM asyncops_jobs WHERE id IN (?)`, bun.List(ids)).Scan(ctx, &found)
+	if err != nil {
 		return nil, l.wrap(err, "find ended jobs")
 	}
 	states := make(map[job.ID]job.State, len(found))

@@ -19,19 +19,15 @@ const (
 	WorkerGone     WorkerState = "gone"     // left, or its lease ended
 )
 
-// Worker is one life of a worker process.
+// Worker is one life of a worker process as the ledger knows it.
 type Worker struct {
-	ID          string // unique over all lives
-	Host        string
-	PID         int
-	Version     string
-	Queues      []string
-	Concurrency int
-	State       WorkerState
-	Running     int // jobs, as of BeatAt
-	StartedAt   time.Time
-	BeatAt      time.Time
-	LeaseUntil  time.Time
+	job.Worker
+
+	State      WorkerState
+	Running    int // jobs, as of BeatAt
+	StartedAt  time.Time
+	BeatAt     time.Time
+	LeaseUntil time.Time
 }
 
 // workerRow is one line of asyncops_workers.
@@ -53,7 +49,7 @@ type workerRow struct {
 
 // Join begins a worker's life with a lease of the given length. Its ID must be
 // new: a worker whose lease ended joins again under another.
-func (l *Ledger) Join(ctx context.Context, w Worker, lease time.Duration) error {
+func (l *Ledger) Join(ctx context.Context, w job.Worker, lease time.Duration) error {
 	queues, err := json.Marshal(w.Queues)
 	if err != nil {
 		return l.wrap(err, "join %s", w.ID)
@@ -61,24 +57,31 @@ func (l *Ledger) Join(ctx context.Context, w Worker, lease time.Duration) error 
 	const query = `INSERT INTO asyncops_workers
 		(id, host, pid, version, queues, concurrency, state, started_at, beat_at, lease_until)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?now, ?now, ?now + ?) ON CONFLICT (id) DO NOTHING`
-	_, err = l.write.ExecContext(ctx, l.timed(query), w.ID, w.Host, w.PID, w.Version, string(queues), w.Concurrency,
+	_, err = l.exec(ctx, query, w.ID, w.Host, w.PID, w.Version, string(queues), w.Concurrency,
 		string(WorkerRunning), lease.Microseconds())
 	return l.wrap(err, "join %s", w.ID)
 }
 
 // Renew moves the end of the worker's lease, which covers every job that it
 // runs, and tells the ledger how many those are. It answers job.ErrLeaseLost
-// when the lease had ended and the worker's jobs were taken from it.
-func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, state WorkerState, running int) error {
+// when the lease had ended and the worker's jobs were taken from it. It hands
+// back what a Claim may have taken for the worker without an answer.
+func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, draining bool, running int) error {
+	state := WorkerRunning
+	if draining {
+		state = WorkerDraining
+	}
 	const query = `UPDATE asyncops_workers SET lease_until = ?now + ?, beat_at = ?now, state = ?, running = ?
 		WHERE id = ? AND state <> 'gone'`
-	res, err := l.write.ExecContext(ctx, l.timed(query), lease.Microseconds(), string(state), running, worker)
+	n, err := l.exec(ctx, query, lease.Microseconds(), string(state), running, worker)
 	if err != nil {
 		return l.wrap(err, "renew the lease of %s", worker)
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
+	if n == 0 {
+		l.doubts.forget(worker)
 		return l.wrap(job.ErrLeaseLost, "renew the lease of %s", worker)
 	}
+	_ = l.settle(ctx, worker) // the lease is renewed; the next Claim or Renew tries again
 	return nil
 }
 
@@ -86,7 +89,10 @@ func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, 
 // reaped at once, as if it had died.
 func (l *Ledger) Leave(ctx context.Context, worker string) error {
 	const query = `UPDATE asyncops_workers SET state = 'gone', running = 0, beat_at = ?now, lease_until = ?now WHERE id = ?`
-	_, err := l.write.ExecContext(ctx, l.timed(query), worker)
+	_, err := l.exec(ctx, query, worker)
+	if err == nil {
+		l.doubts.forget(worker)
+	}
 	return l.wrap(err, "leave %s", worker)
 }
 
@@ -111,8 +117,8 @@ func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 	workers := make([]Worker, len(rows))
 	for i, r := range rows {
 		workers[i] = Worker{
-			ID: r.ID, Host: r.Host, PID: r.PID, Version: r.Version, Concurrency: r.Concurrency, State: r.State,
-			Running: r.Running, StartedAt: r.StartedAt.time(), BeatAt: r.BeatAt.time(), LeaseUntil: r.LeaseUntil.time(),
+			Worker: job.Worker{ID: r.ID, Host: r.Host, PID: r.PID, Version: r.Version, Concurrency: r.Concurrency},
+			State:  r.State, Running: r.Running, StartedAt: r.StartedAt.time(), BeatAt: r.BeatAt.time(), LeaseUntil: r.LeaseUntil.time(),
 		}
 		if err := json.Unmarshal([]byte(r.Queues), &workers[i].Queues); err != nil {
 			return nil, l.wrap(err, "list workers: %s", r.ID)

@@ -73,7 +73,7 @@ func newFleet(t testing.TB, h Harness) *fleet {
 	f.run(bell.Run)
 	f.run(f.waiter.Run)
 	f.run(dispatch.NewRelay(l, f.broker, f.bus, f.log).Run)
-	f.run(dispatch.NewKeeper(l, f.bus, f.log).Run)
+	f.run(dispatch.NewKeeper(l, f.bus, &meter{}, f.log).Run)
 	return f
 }
 
@@ -172,6 +172,7 @@ type meter struct{}
 func (*meter) Active(string) func()                          { return func() {} }
 func (*meter) Started(*job.Job, time.Duration)               {}
 func (*meter) Finished(*job.Job, job.Outcome, time.Duration) {}
+func (*meter) Ended(string, string, job.State, int)          {}
 func (*meter) Fenced(int)                                    {}
 
 // handler is a Handler made of funcs, that counts its runs.

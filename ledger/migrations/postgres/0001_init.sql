@@ -3,6 +3,8 @@
 CREATE TABLE asyncops_jobs (
     id               uuid     PRIMARY KEY,
     epoch            bigint   NOT NULL DEFAULT 0,
+    run_epoch        bigint   NOT NULL DEFAULT 0,  -- of the run that this row tells of; 0: of none
+    claim            bigint,                       -- which call of Claim took it last
     run_at           bigint   NOT NULL,
     rung_at          bigint   NOT NULL DEFAULT 0,  -- 0: no doorbell rings for it
     created_at       bigint   NOT NULL,
@@ -18,12 +20,14 @@ CREATE TABLE asyncops_jobs (
     generation       integer  NOT NULL DEFAULT 0,
     key_generation   integer  NOT NULL DEFAULT 0,
     cancel_requested boolean  NOT NULL DEFAULT false,
+    run_once         boolean  NOT NULL DEFAULT false,  -- a lost run makes it unknown
     error_private    boolean  NOT NULL DEFAULT false,
     kind             text     NOT NULL,
     queue            text     NOT NULL,
     state            text     NOT NULL,
     delivery         text     NOT NULL,
     owner            text     NOT NULL,
+    idempotency_key  text,
     worker           text,
     doorbell         text,
     parked           text,
@@ -38,9 +42,14 @@ CREATE TABLE asyncops_jobs (
     summary          text
 );
 
--- What may start, in the order in which relay and claim take it.
+-- What may start, in the order in which relay and claim take it. Sealing and
+-- isolated jobs are few, and would be far apart in a long queue.
 CREATE INDEX asyncops_jobs_startable ON asyncops_jobs (queue, rung_at, run_at)
     WHERE state IN ('scheduled', 'pending', 'retry', 'parked');
+CREATE INDEX asyncops_jobs_sealing ON asyncops_jobs (queue, rung_at, run_at)
+    WHERE verdict IS NOT NULL AND state IN ('scheduled', 'pending', 'retry', 'parked');
+CREATE INDEX asyncops_jobs_isolated ON asyncops_jobs (queue, run_at)
+    WHERE crashes >= 2 AND state IN ('scheduled', 'pending', 'retry', 'parked');
 -- What a worker runs: cancel requests, reaping, the list of workers.
 CREATE INDEX asyncops_jobs_active ON asyncops_jobs (worker) WHERE state = 'active';
 -- Searches by state. Completed jobs are most of the table: the primary key finds them.
@@ -75,9 +84,10 @@ CREATE TABLE asyncops_idempotency (
     job_id      uuid   NOT NULL,
     fingerprint text   NOT NULL,
     created_at  bigint NOT NULL,
+    expires_at  bigint,            -- set when its job is deleted
     PRIMARY KEY (owner, key)
 );
-CREATE INDEX asyncops_idempotency_created ON asyncops_idempotency (created_at);
+CREATE INDEX asyncops_idempotency_expires ON asyncops_idempotency (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE asyncops_queues (
     name   text    PRIMARY KEY,

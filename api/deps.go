@@ -1,0 +1,136 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/tasks"
+)
+
+// Deps is what the server works with. All of it is safe for concurrent use.
+type Deps struct {
+	Ledger         Ledger
+	Signals        Signals
+	Targets        tasks.Targets
+	Deliveries     Deliveries
+	Planner        Planner      // nil: dry runs tell no SQL and no request
+	Statuses       Statuses     // nil: no databases and no clients
+	RedisQueues    RedisQueues  // nil: there is no Redis
+	ConfiguredKeys func() []Key // asked at most every 5 s; nil: none
+	Keys           KeySource    // keys besides those; nil: none
+	Observer       Observer
+	Log            *slog.Logger
+	Healthz        http.Handler // served without a key, as are the next two
+	Readyz         http.Handler
+	Metrics        http.Handler     // nil: /metrics answers 404
+	Now            func() time.Time // nil: time.Now
+}
+
+// Signals passes on what cannot wait for the next look at the ledger.
+type Signals interface {
+	// Wake says that jobs of the queue that were there before may start: the
+	// queue was resumed, or a job revived. New jobs are the ledger's to ring for.
+	Wake(queue string)
+	// Stop says that a running job was asked to stop.
+	Stop(id job.ID)
+	// Wait returns nil when the job has ended, at once if it has already, and
+	// an error when ctx ends first.
+	Wait(ctx context.Context, id job.ID) error
+}
+
+// Deliveries tells what a task's effect will be worth.
+type Deliveries interface {
+	// Delivery answers job.ErrEffectsMissing for a write to a target whose
+	// settings require the effects table and that does not hold it.
+	Delivery(t tasks.Task) (job.Delivery, error)
+	// RunOnce reports whether the task must not be repeated after a run that
+	// was lost: it may have sent a request that is not safe to send again.
+	RunOnce(t tasks.Task) bool
+}
+
+// Planner tells what a task would do.
+type Planner interface {
+	// Plan returns a JSON object: the SQL with placeholders, or the request
+	// without secrets. It changes nothing and reaches no target.
+	Plan(t tasks.Task) (json.RawMessage, error)
+}
+
+// Statuses looks at the configured targets. Targets that are down are part of
+// the answer, not an error.
+type Statuses interface {
+	Databases(ctx context.Context) ([]Database, error)
+	Clients(ctx context.Context) ([]Client, error)
+}
+
+// Health is how a target was found when it was last looked at.
+type Health struct {
+	Status    string     `json:"status"` // ok, degraded, down or unknown
+	Detail    string     `json:"detail"` // no secret, no DSN; "" when ok
+	LatencyMS *float64   `json:"latency_ms"`
+	CheckedAt *time.Time `json:"checked_at"` // nil: not yet
+}
+
+// Pool is the use of a target's connections in this process.
+type Pool struct {
+	InUse int `json:"in_use"`
+	Idle  int `json:"idle"`
+	Max   int `json:"max"`
+}
+
+// Database is a configured database.
+type Database struct {
+	Name     string       `json:"name"`
+	Dialect  string       `json:"dialect"`  // postgres, mysql or sqlite
+	Delivery job.Delivery `json:"delivery"` // of writes
+	Health   Health       `json:"health"`
+	Pool     *Pool        `json:"pool"` // nil: this process has none
+}
+
+// Client is a configured upstream.
+type Client struct {
+	Name   string `json:"name"`
+	Health Health `json:"health"`
+	Pool   *Pool  `json:"pool"` // nil: this process has none
+}
+
+// RedisQueues looks at the doorbells of a queue.
+type RedisQueues interface {
+	// RedisQueue returns nil when Redis does not answer.
+	RedisQueue(ctx context.Context, queue string) *RedisQueue
+}
+
+// RedisQueue is what Redis holds of a queue: doorbells, not jobs.
+type RedisQueue struct {
+	Pending     int   `json:"pending"`
+	Active      int   `json:"active"`
+	Leases      int   `json:"leases"`
+	MemoryBytes int64 `json:"memory_bytes"`
+	Processed   int   `json:"processed"`
+	Failed      int   `json:"failed"`
+}
+
+// Observer receives measurements.
+type Observer interface {
+	// Request is called once per request. route is as in the OpenAPI document,
+	// or "" for one that is not there; code is 499 when the caller went away.
+	Request(route, method string, code int, seconds float64)
+	// Submitted is called when jobs were accepted.
+	Submitted(kind, queue string, jobs int)
+}
+
+func (d Deps) validate() error {
+	switch {
+	case d.Ledger == nil, d.Signals == nil, d.Targets == nil, d.Deliveries == nil:
+		return errors.New("api: Ledger, Signals, Targets and Deliveries are required")
+	case d.Observer == nil, d.Log == nil:
+		return errors.New("api: Observer and Log are required")
+	case d.Healthz == nil, d.Readyz == nil:
+		return errors.New("api: Healthz and Readyz are required")
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/asyncops/asyncops/internal/strictjson"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/tasks"
+)
+
+// draft is a submission that was read and found right.
+type draft struct {
+	job  job.Job
+	task tasks.Task
+}
+
+// drafter reads submissions of one request.
+type drafter struct {
+	server      *Server
+	who         *principal
+	now         time.Time // UTC, whole microseconds, as the ledger keeps it
+	traceparent string
+	key         string // idempotency key of the header; "" for none
+}
+
+func (s *Server) drafter(c *call) *drafter {
+	return &drafter{
+		server: s, who: c.who, now: s.now().UTC().Truncate(time.Microsecond),
+		traceparent: traceparent(c.Request().Header),
+	}
+}
+
+// read turns a submission's text into a job that can be accepted as it is.
+// What is wrong with the text is a *job.InvalidError; what the key may not do
+// is a refusal.
+func (d *drafter) read(body []byte) (draft, error) {
+	var in submission
+	if err := strictjson.Decode(body, &in); err != nil {
+		return draft{}, err
+	}
+	key, err := chooseKey(d.key, in.IdempotencyKey)
+	if err != nil {
+		return draft{}, err
+	}
+	out := draft{job: job.Job{Kind: in.Kind, Owner: d.who.id, Traceparent: d.traceparent, IdempotencyKey: key}}
+	options := optionReader{now: d.now, queues: d.server.cfg.Queues}
+	options.read(&in, &out.job)
+	task, err := tasks.Parse(in.Kind, in.Args, d.server.deps.Targets)
+	if err := joinFaults(options.faults, err); err != nil {
+		return draft{}, err
+	}
+	out.task = task
+	if err := d.permit(&out); err != nil {
+		return draft{}, err
+	}
+	if out.job.Delivery, err = d.server.deps.Deliveries.Delivery(task); err != nil {
+		return draft{}, err
+	}
+	out.job.RunOnce = d.server.deps.Deliveries.RunOnce(task)
+	out.job.Args = in.Args
+	if len(in.Args) == 0 || string(in.Args) == "null" {
+		out.job.Args = json.RawMessage("{}")
+	}
+	if key != "" {
+		out.job.Fingerprint = fingerprint(body, in.IdempotencyKey != nil)
+	}
+	out.job.ID = job.NewID()
+	return out, nil
+}
+
+// joinFaults puts what is wrong with the options and with the args together.
+// A malformed request is reported as that, without what is merely not allowed.
+func joinFaults(options []job.FieldError, err error) error {
+	var invalid *job.InvalidError
+	switch {
+	case err == nil && len(options) == 0:
+		return nil
+	case err == nil:
+		return &job.InvalidError{Fields: options}
+	case !errors.As(err, &invalid) || invalid.Malformed || len(options) == 0:
+		return err
+	}
+	return &job.InvalidError{Fields: append(options, invalid.Fields...)}
+}
+
+// permit answers 403 unless the key may submit the job.
+func (d *drafter) permit(out *draft) error {
+	if err := limited(d.who.queues, "queue", out.job.Queue); err != nil {
+		return err
+	}
+	if err := limited(d.who.kinds, "kind", out.job.Kind); err != nil {
+		return err
+	}
+	return d.who.permitTask(out.task)
+}
+
+// permitTask answers 403 unless the key may use the task's target.
+func (p *principal) permitTask(task tasks.Task) error {
+	switch t := task.(type) {
+	case *tasks.DB:
+		return limited(p.databases, "database", t.Database)
+	case *tasks.HTTP:
+		return limited(p.clients, "client", t.Client)
+	}
+	return nil
+}
+
+// permitJob answers 403 when the key is limited away from a stored job.
+func (s *Server) permitJob(p *principal, j *job.Job) error {
+	if err := limited(p.queues, "queue", j.Queue); err != nil {
+		return err
+	}
+	if err := limited(p.kinds, "kind", j.Kind); err != nil {
+		return err
+	}
+	if p.databases == nil && p.clients == nil {
+		return nil
+	}
+	database, client := s.targetOf(j)
+	switch {
+	case database != "":
+		return limited(p.databases, "database", database)
+	case client != "":
+		return limited(p.clients, "client", client)
+	}
+	return nil
+}
+
+// unreadable is the name, which no target can have, of the target of a job
+// whose args cannot be read.
+const unreadable = "?"
+
+// targetOf names the target of a stored job; both are "" when it has none.
+func (s *Server) targetOf(j *job.Job) (database, client string) {
+	var args struct {
+		Database string `json:"database"`
+		Client   string `json:"client"`
+	}
+	family, _, _ := strings.Cut(j.Kind, ".")
+	if family != "db" && family != "http" {
+		return "", ""
+	}
+	if err := json.Unmarshal(j.Args, &args); err != nil {
+		args.Database, args.Client = unreadable, unreadable
+	}
+	if family == "db" {
+		if target, ok := s.deps.Targets.Database(args.Database); ok {
+			return target.Name, ""
+		}
+		return orUnreadable(args.Database), ""
+	}
+	if target, ok := s.deps.Targets.Client(args.Client); ok {
+		return "", target.Name
+	}
+	return "", orUnreadable(args.Client)
+}
+
+func orUnreadable(name string) string {
+	if name == "" {
+		return unreadable
+	}
+	return name
+}
+
+// traceparent returns the caller's trace context (W3C Trace Context) in the
+// form of version 00, or "" when there is none that is well-formed.
+func traceparent(h http.Header) string {
+	values := h["Traceparent"]
+	const length = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	if len(values) != 1 || len(values[0]) < length {
+		return ""
+	}
+	version, rest := values[0][:2], values[0][length:]
+	if !isHex(version) || version == "ff" || version == "00" && rest != "" || rest != "" && rest[0] != '-' {
+		return ""
+	}
+	fields := values[0][2:length]
+	trace, parent, flags := fields[1:33], fields[34:50], fields[51:]
+	if fields[0] != '-' || fields[33] != '-' || fields[50] != '-' || !isHex(trace) || !isHex(parent) || !isHex(flags) {
+		return ""
+	}
+	if strings.Trim(trace, "0") == "" || strings.Trim(parent, "0") == "" {
+		return ""
+	}
+	return "00" + fields
+}
+
+func isHex(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'f') }) < 0
+}

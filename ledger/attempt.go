@@ -1,0 +1,105 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"github.com/uptrace/bun"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// errRefused undoes the transaction of an atomic batch.
+var errRefused = errors.New("a job of an atomic batch was refused")
+
+// attempt is one try to commit a group, with its doorbells in ringer.
+func (g *groupWriter) attempt(ctx context.Context, group []*write, ringer *ringer) error {
+	keyed, rows := false, 0
+	for _, w := range group {
+		keyed = keyed || len(w.keys) > 0
+		rows += len(w.rows)
+	}
+	if !keyed && rows <= maxInsertRows { // one statement is its own transaction
+		return g.insert(ctx, g.ledger.write, group, ringer)
+	}
+	err := g.ledger.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if keyed {
+			if err := g.reserveKeys(ctx, tx, group); err != nil {
+				return err
+			}
+		}
+		if w := group[0]; w.alone() && w.refused() {
+			return errRefused
+		}
+		return g.insert(ctx, tx, group, ringer)
+	})
+	if errors.Is(err, errRefused) {
+		return nil // as was asked for; the answers say why
+	}
+	return err
+}
+
+// insert writes the rows that are new.
+func (g *groupWriter) insert(ctx context.Context, db bun.IDB, group []*write, ringer *ringer) error {
+	rows := make([]insertRow, 0, len(group))
+	for _, w := range group {
+		for i := range w.rows {
+			if !w.answers[i].Replayed && w.answers[i].Err == nil {
+				rows = append(rows, w.rows[i])
+			}
+		}
+	}
+	if g.ledger.cfg.Bell != nil {
+		ringer.assign(rows, g.ledger.dialect.now)
+	}
+	for len(rows) > 0 {
+		part := rows[:min(len(rows), maxInsertRows)]
+		_, err := db.NewInsert().Model(&part).On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
+		if err != nil {
+			return err
+		}
+		rows = rows[len(part):]
+	}
+	return nil
+}
+
+// ringer makes the doorbells of a group. They are the same at every try to
+// commit it: after a lost reply, the rows name those that will be rung.
+type ringer struct {
+	ready bool     // doorbells are rung now, and so named in the rows
+	ids   []string // of the doorbells, over all tries
+	bells []job.Doorbell
+}
+
+// assign groups the rows that may start at once by queue and, if doorbells are
+// rung now, writes the doorbell's id into each.
+func (r *ringer) assign(rows []insertRow, now string) {
+	open := map[string]int{} // queue to the index of its bell that has room
+	for i := range rows {
+		row := &rows[i]
+		if row.State != job.Pending {
+			continue
+		}
+		at, ok := open[row.Queue]
+		if !ok || len(r.bells[at].Jobs) == job.MaxDoorbellJobs {
+			at = len(r.bells)
+			open[row.Queue] = at
+			r.bells = append(r.bells, job.Doorbell{ID: r.id(at), Queue: row.Queue})
+		}
+		r.bells[at].Jobs = append(r.bells[at].Jobs, row.ID)
+		if r.ready {
+			row.Doorbell, row.RungAt.sql = orNull(r.bells[at].ID), now
+		}
+	}
+}
+
+// id is the name of the doorbell at the index; none if it is not rung now.
+func (r *ringer) id(at int) string {
+	if !r.ready {
+		return ""
+	}
+	if at == len(r.ids) {
+		r.ids = append(r.ids, string(job.NewID()))
+	}
+	return r.ids[at]
+}

@@ -1,0 +1,114 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// insertRow is what Accept writes; the other columns have their defaults.
+type insertRow struct {
+	bun.BaseModel `bun:"table:asyncops_jobs"`
+
+	ID          job.ID       `bun:"id"`
+	RunAt       moment       `bun:"run_at"`
+	RungAt      moment       `bun:"rung_at"`
+	CreatedAt   micros       `bun:"created_at"`
+	Deadline    *micros      `bun:"deadline"`
+	ExpiresAt   *micros      `bun:"expires_at"`
+	Retention   *int64       `bun:"retention"`
+	MaxAttempts int          `bun:"max_attempts"`
+	Kind        string       `bun:"kind"`
+	Queue       string       `bun:"queue"`
+	State       job.State    `bun:"state"`
+	Delivery    job.Delivery `bun:"delivery"`
+	RunOnce     bool         `bun:"run_once"`
+	Owner       string       `bun:"owner"`
+	Key         *string      `bun:"idempotency_key"`
+	Doorbell    *string      `bun:"doorbell"`
+	Traceparent *string      `bun:"traceparent"`
+	Tags        *string      `bun:"tags"`
+	Options     *string      `bun:"options"`
+	Args        string       `bun:"args"`
+}
+
+// moment is a time that the database's clock has a say in.
+type moment struct {
+	at  micros
+	sql string // in its place, unless empty
+}
+
+// AppendQuery implements schema.QueryAppender.
+func (m moment) AppendQuery(_ schema.QueryGen, b []byte) ([]byte, error) {
+	if m.sql != "" {
+		return append(b, m.sql...), nil
+	}
+	return strconv.AppendInt(b, int64(m.at), 10), nil
+}
+
+// insertRow is the job's row, for a job that invalid finds no fault with.
+func (d *dialect) insertRow(j *job.Job) (insertRow, error) {
+	r := insertRow{
+		ID: j.ID, RunAt: moment{at: microsOf(j.RunAt)}, CreatedAt: microsOf(j.CreatedAt), MaxAttempts: j.MaxAttempts, Kind: j.Kind,
+		Queue: j.Queue, State: j.State, Delivery: j.Delivery, RunOnce: j.RunOnce, Owner: j.Owner, Key: orNull(j.IdempotencyKey), Args: string(j.Args),
+		Traceparent: orNull(j.Traceparent), Deadline: orNull(microsOf(j.Deadline)), ExpiresAt: orNull(microsOf(j.ExpiresAt)),
+		Retention: orNull(j.Options.Retention.Microseconds()),
+	}
+	if j.State == job.Pending { // due at once, whatever the caller's clock says
+		r.RunAt.sql = d.now
+		if r.RunAt.at != 0 {
+			r.RunAt.sql = d.least + "(" + strconv.FormatInt(int64(r.RunAt.at), 10) + ", " + d.now + ")"
+		}
+	}
+	if len(j.Tags) > 0 {
+		text, err := jsonText(j.Tags)
+		if err != nil {
+			return insertRow{}, err
+		}
+		r.Tags = &text
+	}
+	if o := (options{Timeout: j.Options.Timeout}); o.Timeout != 0 || j.Options.Backoff != (job.Backoff{}) {
+		if j.Options.Backoff != (job.Backoff{}) {
+			o.Backoff = &j.Options.Backoff
+		}
+		text, err := jsonText(o)
+		if err != nil {
+			return insertRow{}, err
+		}
+		r.Options = &text
+	}
+	return r, nil
+}
+
+// jsonText is v as JSON whose words can be searched for: & and < stay.
+func jsonText(v any) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return strings.TrimSuffix(b.String(), "\n"), err
+}
+
+// invalid says what of a job could not be stored as it is, or is no beginning
+// of a job's life; nil if nothing.
+func invalid(j *job.Job) error {
+	for _, f := range []struct{ pointer, text string }{
+		{"/args", string(j.Args)}, {"/kind", j.Kind}, {"/queue", j.Queue}, {"/idempotency_key", j.IdempotencyKey},
+		{"/tags", strings.Join(j.Tags, " ")}, {"", j.Owner}, {"", j.Traceparent},
+	} {
+		if !isStorable(f.text) {
+			return job.Invalid(f.pointer, "invalid_text", "must be valid UTF-8 without NUL")
+		}
+	}
+	if !slices.Contains([]job.State{job.Waiting, job.Scheduled, job.Pending}, j.State) {
+		return job.Invalid("", "invalid_state", "a job cannot begin as %q", j.State)
+	}
+	return nil
+}
