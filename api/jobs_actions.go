@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/asyncops/asyncops/internal/strictjson"
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/tasks"
+)
+
+// noBody refuses a request whose body says anything.
+func (s *Server) noBody(c *call) error {
+	body, err := readOptionalBody(c.Request(), s.cfg.BodyLimit)
+	if err != nil || body == nil {
+		return err
+	}
+	return strictjson.Decode(body, &struct{}{})
+}
+
+// cancelJob is POST /v1/jobs/{id}/cancel: 200 when the job ended at once, 202
+// while it is stopping.
+func (s *Server) cancelJob(ctx context.Context, c *call) error {
+	if err := noQuery(c.Request()); err != nil {
+		return err
+	}
+	if err := s.noBody(c); err != nil {
+		return err
+	}
+	j, err := s.findJob(ctx, c)
+	if err != nil {
+		return err
+	}
+	if j, err = s.deps.Ledger.Cancel(ctx, j.ID); err != nil {
+		return err
+	}
+	if j.State.Terminal() {
+		return s.sendJob(c, http.StatusOK, j)
+	}
+	if j.State == job.Active {
+		s.deps.Signals.Stop(j.ID)
+	}
+	return s.sendJob(c, http.StatusAccepted, j)
+}
+
+// retryBody is the optional body of POST /v1/jobs/{id}/retry.
+type retryBody struct {
+	Args json.RawMessage `json:"args"`
+}
+
+// retryJob is POST /v1/jobs/{id}/retry.
+func (s *Server) retryJob(ctx context.Context, c *call) error {
+	if err := noQuery(c.Request()); err != nil {
+		return err
+	}
+	var in retryBody
+	body, err := readOptionalBody(c.Request(), s.cfg.BodyLimit)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		if err := strictjson.Decode(body, &in); err != nil {
+			return err
+		}
+	}
+	j, err := s.findJob(ctx, c)
+	if err != nil {
+		return err
+	}
+	if string(in.Args) == "null" {
+		in.Args = nil
+	}
+	if in.Args != nil {
+		task, err := tasks.Parse(j.Kind, in.Args, s.deps.Targets)
+		if err != nil {
+			return err
+		}
+		if err := c.who.permitTask(task); err != nil {
+			return err
+		}
+		if _, err := s.deps.Deliveries.Delivery(task); err != nil {
+			return err
+		}
+	}
+	if j, err = s.deps.Ledger.Revive(ctx, j.ID, in.Args); err != nil {
+		return err
+	}
+	s.deps.Signals.Wake(j.Queue)
+	c.Response().Header().Set("Location", "/v1/jobs/"+string(j.ID))
+	return s.sendJob(c, http.StatusAccepted, j)
+}
+
+// deleteJob is DELETE /v1/jobs/{id}.
+func (s *Server) deleteJob(ctx context.Context, c *call) error {
+	if err := noQuery(c.Request()); err != nil {
+		return err
+	}
+	j, err := s.findJob(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := s.deps.Ledger.Delete(ctx, j.ID); err != nil {
+		return err
+	}
+	return noContent(c)
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// Ledger is the durable record as the API needs it. Its methods are safe for
+// concurrent use, wrap the sentinels of package job, and answer
+// job.ErrUnavailable while the database is away.
+type Ledger interface {
+	Acceptor
+	Reader
+	Steerer
+	Queues
+	// Workers lists the workers that are alive, and those that went lately.
+	Workers(ctx context.Context) ([]Worker, error)
+}
+
+// Acceptor takes submissions.
+type Acceptor interface {
+	// Accept commits the jobs and returns one answer per job, in order; when
+	// the error is nil, every answer without an Err is durable. With atomic,
+	// one answer with an Err means that none was accepted.
+	Accept(ctx context.Context, jobs []job.Job, atomic bool) ([]job.Accepted, error)
+}
+
+// Reader looks jobs up.
+type Reader interface {
+	// Get returns the job, or job.ErrNotFound.
+	Get(ctx context.Context, id job.ID) (*job.Job, error)
+	// Search returns one page and the cursor of the next, "" on the last. A
+	// cursor that it did not make answers job.ErrMalformedCursor.
+	Search(ctx context.Context, f Filter) (jobs []job.Job, next string, err error)
+	// Attempts lists the runs of a job, oldest first, or answers job.ErrNotFound.
+	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
+}
+
+// Steerer moves jobs that are in the ledger. An unknown id answers
+// job.ErrNotFound.
+type Steerer interface {
+	// Cancel ends a job that does not run, and asks one that runs to stop: the
+	// state of the returned job tells which. One that has ended answers
+	// job.ErrTerminal.
+	Cancel(ctx context.Context, id job.ID) (*job.Job, error)
+	// Revive runs an ended job again, with args in place of its own unless nil.
+	// A job in another state answers job.ErrNotRevivable.
+	Revive(ctx context.Context, id job.ID, args json.RawMessage) (*job.Job, error)
+	// Delete removes an ended job; another answers job.ErrNotTerminal.
+	Delete(ctx context.Context, id job.ID) error
+}
+
+// Queues counts and pauses queues.
+type Queues interface {
+	// Queues counts the jobs of the named queues, of all when none is named, in
+	// the order of their names; unknown names are left out.
+	Queues(ctx context.Context, names ...string) ([]Queue, error)
+	// PauseQueue stops claims of the queue's jobs, or lets them go on; an
+	// unknown queue answers job.ErrNotFound.
+	PauseQueue(ctx context.Context, name string, paused bool) error
+}
+
+// KeySource holds API keys besides the configured ones.
+type KeySource interface {
+	// Key returns the key with the id, revoked and expired ones too, or
+	// job.ErrNotFound.
+	Key(ctx context.Context, id string) (*Key, error)
+}
+
+// Filter chooses jobs. Zero fields choose all.
+type Filter struct {
+	States        []job.State
+	Kinds         []string
+	Queues        []string
+	Tag           string
+	CreatedAfter  time.Time
+	CreatedBefore time.Time
+	Query         string // the beginning of an id, or words of tags and errors
+	Ascending     bool   // oldest first
+	Limit         int    // of one page
+	Cursor        string
+	Payload       bool // read args and result too
+}
+
+// Queue is a queue as the ledger sees it.
+type Queue struct {
+	Name               string
+	Paused             bool
+	Counts             map[job.State]int // jobs in each state that has any
+	Oldest             time.Time         // when the job that has waited longest became due; zero when none waits
+	Now                time.Time         // the ledger's clock at the time of counting
+	FinishedLastMinute int
+}
+
+// Worker is one life of a worker process.
+type Worker struct {
+	ID          string    `json:"id"`
+	Host        string    `json:"host"`
+	PID         int       `json:"pid"`
+	Version     string    `json:"version"`
+	State       string    `json:"state"`  // running, draining or gone
+	Queues      []string  `json:"queues"` // empty: all
+	Concurrency int       `json:"concurrency"`
+	Running     int       `json:"running"` // jobs, as of BeatAt
+	StartedAt   time.Time `json:"started_at"`
+	BeatAt      time.Time `json:"beat_at"`
+}
+
+// Key is an API key without its secret. What its lists name it is limited to;
+// an empty list is no limit.
+type Key struct {
+	ID        string // the <id> of aok_<id>_<secret>
+	Name      string
+	Hash      string   // of the whole key, as HashKey makes it
+	Role      string   // viewer, submitter, operator, admin, or "" for scopes alone
+	Scopes    []string // besides the role's
+	Queues    []string
+	Kinds     []string
+	Databases []string
+	Clients   []string
+	ExpiresAt time.Time // zero: never
+	RevokedAt time.Time // zero: not
+}

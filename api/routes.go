@@ -1,0 +1,141 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// call is one request on its way through a route.
+type call struct {
+	echo.Context
+	who *principal // nil on open routes
+}
+
+// route is one line of the table of routes.
+type route struct {
+	method string
+	path   string // as in the OpenAPI document
+	scope  Scope  // that the caller needs; "" serves everybody
+	handle func(context.Context, *call) error
+}
+
+// routes is the REST interface, whole. The OpenAPI document has the same lines.
+func (s *Server) routes() []route {
+	return []route{
+		{"POST", "/v1/jobs", JobsWrite, s.submit},
+		{"POST", "/v1/jobs/batch", JobsWrite, s.submitBatch},
+		{"GET", "/v1/jobs", JobsRead, s.listJobs},
+		{"GET", "/v1/jobs/{id}", JobsRead, s.getJob},
+		{"GET", "/v1/jobs/{id}/attempts", JobsRead, s.listAttempts},
+		{"GET", "/v1/jobs/{id}/result", JobsRead, s.getResult},
+		{"POST", "/v1/jobs/{id}/cancel", JobsWrite, s.cancelJob},
+		{"POST", "/v1/jobs/{id}/retry", JobsWrite, s.retryJob},
+		{"DELETE", "/v1/jobs/{id}", JobsWrite, s.deleteJob},
+		{"GET", "/v1/kinds", JobsRead, s.listKinds},
+		{"GET", "/v1/queues", JobsRead, s.listQueues},
+		{"GET", "/v1/queues/{queue}", JobsRead, s.getQueue},
+		{"POST", "/v1/queues/{queue}/pause", QueuesAdmin, s.pauseQueue},
+		{"POST", "/v1/queues/{queue}/resume", QueuesAdmin, s.resumeQueue},
+		{"GET", "/v1/databases", JobsRead, s.listDatabases},
+		{"GET", "/v1/databases/{name}", JobsRead, s.getDatabase},
+		{"GET", "/v1/clients", JobsRead, s.listClients},
+		{"GET", "/v1/clients/{name}", JobsRead, s.getClient},
+		{"GET", "/v1/workers", JobsRead, s.listWorkers},
+		{"GET", "/openapi.json", "", s.openAPI},
+		{"GET", "/docs", "", s.docs},
+		{"GET", "/docs/{file}", "", s.docsFile},
+		{"GET", "/healthz", "", mounted(s.deps.Healthz)},
+		{"GET", "/readyz", "", mounted(s.deps.Readyz)},
+		{"GET", "/metrics", "", mounted(s.deps.Metrics)},
+	}
+}
+
+// mounted serves a handler that was made elsewhere.
+func mounted(h http.Handler) func(context.Context, *call) error {
+	return func(ctx context.Context, c *call) error {
+		if h == nil {
+			return refuse(http.StatusNotFound, CodeNotFound, "this process does not serve %s", c.Request().URL.Path)
+		}
+		h.ServeHTTP(c.Response(), c.Request().WithContext(ctx))
+		return nil
+	}
+}
+
+// register puts the routes into echo's router.
+func (s *Server) register() {
+	braces := strings.NewReplacer("{", ":", "}", "")
+	for _, r := range s.routes() {
+		s.echo.Add(r.method, braces.Replace(r.path), s.serve(r))
+	}
+	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
+		s.finish(&call{Context: c}, "", time.Now(), routingError(err, c))
+	}
+}
+
+// routingError turns what echo says of a request that has no route into ours.
+func routingError(err error, c echo.Context) error {
+	switch err {
+	case echo.ErrNotFound:
+		return refuse(http.StatusNotFound, CodeNotFound, "there is nothing at this path")
+	case echo.ErrMethodNotAllowed:
+		h := c.Response().Header()
+		if allowed := h.Get("Allow"); strings.Contains(allowed, http.MethodGet) {
+			h.Set("Allow", allowed+", HEAD")
+		}
+		return refuse(http.StatusMethodNotAllowed, CodeMethodNotAllowed, "this path does not take %s; see Allow", clip(c.Request().Method))
+	}
+	return err
+}
+
+// serve carries a request through a route: who asks, may they, the work, the
+// answer, and the accounting.
+func (s *Server) serve(r route) echo.HandlerFunc {
+	return func(ec echo.Context) error {
+		started := time.Now()
+		c := &call{Context: ec}
+		ctx, cancel := s.withTimeout(ec.Request().Context())
+		defer cancel()
+		err := s.guard(func() error {
+			if err := s.admit(ctx, c, r.scope); err != nil {
+				return err
+			}
+			return r.handle(ctx, c)
+		})
+		s.finish(c, r.path, started, err)
+		return nil
+	}
+}
+
+// withTimeout is a context that ends when the request has taken too long.
+func (s *Server) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.cfg.RequestTimeout, errRequestTimeout)
+}
+
+// admit decides whether a request is carried out at all.
+func (s *Server) admit(ctx context.Context, c *call, scope Scope) error {
+	if scope == "" {
+		return nil
+	}
+	who, err := s.authenticate(ctx, c)
+	if err != nil {
+		return err
+	}
+	c.who = who
+	if err := s.limitRate(c); err != nil {
+		return err
+	}
+	if err := who.allow(scope); err != nil {
+		return err
+	}
+	if err := s.sameOrigin(c.Request()); err != nil {
+		return err
+	}
+	if !acceptsJSON(c.Request().Header) {
+		return refuse(http.StatusNotAcceptable, CodeNotAcceptable, "answers are application/json, which the Accept header excludes")
+	}
+	return nil
+}
