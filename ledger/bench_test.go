@@ -120,3 +120,68 @@ func BenchmarkClaimFinish(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkBacklog measures, with 200,000 jobs that wait, what is asked every
+// few moments: it must cost the same whatever the length of the backlog.
+func BenchmarkBacklog(b *testing.B) {
+	for _, d := range dialects {
+		db := d.new(b)
+		l := open(b, db.Config)
+		if err := l.EnsureQueues(b.Context(), []string{"default", "future", "paused", "rung"}); err != nil {
+			b.Fatal(err)
+		}
+		for _, queue := range []string{"default", "future", "paused", "rung"} {
+			for range 5 {
+				jobs := benchJobs(10_000)
+				for i := range jobs {
+					jobs[i].Queue = queue
+					if queue == "future" {
+						jobs[i].State, jobs[i].RunAt = job.Scheduled, time.Now().Add(time.Hour)
+					}
+				}
+				acceptAll(b, l, jobs)
+			}
+		}
+		if err := l.Join(b.Context(), job.Worker{ID: "w"}, time.Hour); err != nil {
+			b.Fatal(err)
+		}
+		if err := l.PauseQueue(b.Context(), "paused", true); err != nil {
+			b.Fatal(err)
+		}
+		const rung = "UPDATE asyncops_jobs SET doorbell = 'bell' || (created_at % 1000), rung_at = 1000000 + created_at % 1000 WHERE queue = 'rung'"
+		if _, err := db.SQL.ExecContext(b.Context(), rung); err != nil {
+			b.Fatal(err)
+		}
+		take := func(queue string) func() error {
+			return func() error { _, err := l.TakeUnrung(b.Context(), queue); return err }
+		}
+		claim := func(queue string) func() error {
+			return func() error { _, err := l.ClaimDue(b.Context(), "w", queue, 10); return err }
+		}
+		for _, ask := range []struct {
+			name string
+			f    func() error
+		}{
+			{"TakeUnrung future", take("future")}, {"TakeUnrung paused", take("paused")}, {"TakeUnrung rung", take("rung")},
+			{"ClaimDue future", claim("future")}, {"ClaimDue paused", claim("paused")}, {"ClaimDue 10", claim("default")},
+			{"ClaimIsolated", func() error { _, err := l.ClaimIsolated(b.Context(), "w", []string{"default"}); return err }},
+			{"Overlooked 20", func() error { _, err := l.Overlooked(b.Context(), time.Second, 20); return err }},
+			{"Lapse", func() error { _, err := l.Lapse(b.Context()); return err }},
+			{"Reap", func() error { _, err := l.Reap(b.Context()); return err }},
+			{"Prune", func() error { _, err := l.Prune(b.Context(), 500); return err }},
+			{"Search archived", func() error {
+				_, err := l.Search(b.Context(), ledger.Filter{States: []job.State{job.Archived}})
+				return err
+			}},
+			{"Backlogs", func() error { _, err := l.Backlogs(b.Context()); return err }}, // this one counts
+		} {
+			b.Run(d.name+"/"+ask.name, func(b *testing.B) {
+				for range b.N {
+					if err := ask.f(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

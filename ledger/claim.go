@@ -11,21 +11,27 @@ import (
 	"github.com/asyncops/asyncops/job"
 )
 
-// What may be claimed, and so is worth ringing for. The conditions repeat the
-// words of the partial indexes, without which SQLite does not use them.
-//
-// Sealable jobs have a verdict and are claimed to be sealed, whatever stands in
-// the way of running them. Runnable jobs may run, unless their queue is paused.
-// Isolated jobs crashed their worker repeatedly and are ClaimIsolated's.
+// What may be claimed, and so is worth ringing for. Sealable jobs have a verdict
+// and are claimed to be sealed, whatever stands in the way of running them.
+// Runnable jobs may run, unless their queue is paused. Isolated jobs crashed
+// their worker repeatedly and are ClaimIsolated's.
 const (
+	// The words are those of the partial indexes, which SQLite does not use
+	// without them.
 	startable = `state IN ('scheduled', 'pending', 'retry', 'parked')`
-	sealable  = startable + ` AND verdict IS NOT NULL AND run_at <= ?now`
+	runnable  = startable + ` AND run_at <= ?now AND verdict IS NULL AND crashes < ?isolation AND ` + inTime
+	isolated  = startable + ` AND run_at <= ?now AND verdict IS NULL AND crashes >= ?isolation AND ` + inTime
+	sealable  = knownStartable + ` AND run_at <= ?now AND verdict IS NOT NULL`
 	inTime    = `(deadline IS NULL OR deadline > ?now) AND (expires_at IS NULL OR epoch > 0 OR expires_at > ?now)`
-	runnable  = startable + ` AND verdict IS NULL AND run_at <= ?now AND crashes < ?isolation AND ` + inTime
-	isolated  = startable + ` AND verdict IS NULL AND run_at <= ?now AND crashes >= ?isolation AND ` + inTime
 
-	// Asked of one queue, so that a paused one costs nothing, however long it is.
-	unpaused = `NOT EXISTS (SELECT 1 FROM asyncops_queues WHERE name = ?queue AND paused)`
+	// For rows that are found by other means, such as their ids. The planner
+	// does not see that the index of all startable rows would do: while its
+	// statistics are older than the backlog it would read that whole index.
+	knownStartable = `(` + startable + `) IS TRUE`
+	knownActive    = `(state = 'active') IS TRUE`
+
+	// Of one queue, unless it is paused: then nothing is read, however long it is.
+	ofUnpaused = `queue = (SELECT ?queue WHERE NOT EXISTS (SELECT 1 FROM asyncops_queues WHERE name = ?queue AND paused))`
 	// Nobody would take them from a worker that has left.
 	workerLives = `EXISTS (SELECT 1 FROM asyncops_workers WHERE id = ?worker AND state <> 'gone')`
 )
@@ -53,8 +59,8 @@ func (l *Ledger) Claim(ctx context.Context, worker string, ids []job.ID, limit i
 	if len(ids) == 0 || limit <= 0 {
 		return nil, nil
 	}
-	const where = `id IN (?ids) AND (` + sealable + ` OR ` + runnable +
-		` AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused)) AND ` + workerLives
+	const where = `id IN (?ids) AND ` + knownStartable + ` AND run_at <= ?now AND ` + workerLives + ` AND (verdict IS NOT NULL OR (
+		crashes < ?isolation AND ` + inTime + ` AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused)))`
 	return l.claim(ctx, `WITH `+l.pick("picked", where, "id"), claimArgs{Worker: worker, IDs: bun.List(ids), Limit: limit})
 }
 
@@ -64,10 +70,10 @@ func (l *Ledger) ClaimDue(ctx context.Context, worker, queue string, limit int) 
 	if limit <= 0 {
 		return nil, nil
 	}
-	const mine = `queue = ?queue AND ` + workerLives
-	query := `WITH ` + l.pick("sealing", mine+" AND "+sealable, "run_at") +
-		`, ` + l.pick("rung", mine+" AND rung_at > 0 AND "+runnable+" AND "+unpaused, "rung_at, run_at") +
-		`, ` + l.pick("unrung", mine+" AND rung_at = 0 AND "+runnable+" AND "+unpaused, "run_at") +
+	const mine = ofUnpaused + ` AND ` + workerLives + ` AND ` + runnable
+	query := `WITH ` + l.pick("sealing", `queue = ?queue AND `+workerLives+` AND `+sealable, "run_at") +
+		`, ` + l.pick("rung", mine+` AND rung_at > 0`, "rung_at, run_at") +
+		`, ` + l.pick("unrung", mine+` AND rung_at = 0`, "run_at") +
 		`, picked AS (SELECT picked_id FROM sealing UNION ALL SELECT picked_id FROM rung
 			UNION ALL SELECT picked_id FROM unrung LIMIT ?limit)`
 	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Limit: limit})
@@ -105,7 +111,7 @@ func (l *Ledger) claim(ctx context.Context, picked string, args claimArgs) ([]jo
 	args.Isolation, args.Claim = job.IsolationCrashes, rand.Int64()
 	query := l.timed(picked + ` ` + claimPicked)
 	var rows []row
-	err := l.again(func() error {
+	err := l.again(ctx, func() error {
 		rows = rows[:0]
 		return l.write.NewRaw(query, args).Scan(ctx, &rows)
 	})

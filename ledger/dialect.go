@@ -27,7 +27,7 @@ type dialect struct {
 	// schemaMade asks whether any migration was ever applied.
 	schemaMade string
 
-	// missingTable: the schema has not been made. unreachable: the database
+	// missingTable: perhaps the schema is behind. unreachable: the database
 	// did not answer, or gave no room; what was asked may have been done.
 	// refused: certainly nothing was done, no connection was made.
 	// deadlock: undone by the database, to be tried again.

@@ -7,10 +7,12 @@
 // Three rules hold everywhere:
 //
 //   - Every decision is one statement or one transaction of the database; no
-//     state is kept in the process. Any number of processes may use a ledger.
+//     state that matters is kept in the process. Any number of processes may
+//     use a ledger.
 //   - Time is the database's. Rows hold microseconds since 1970 as integers, so
-//     that both databases compare them alike; hosts' clocks are only used for
-//     created_at and the IDs made from it.
+//     that both databases compare them alike (SQLite's clock ticks in
+//     milliseconds); hosts' clocks are only used for created_at, the IDs made
+//     with it, and times that callers name.
 //   - A write about a run carries the run's epoch. Where the row's epoch has
 //     moved on, nothing is written.
 //

@@ -37,7 +37,7 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 	}
 	var written []run
 	if !slices.ContainsFunc(outcomes, keepsAttempt) {
-		err = l.again(func() error {
+		err = l.again(ctx, func() error {
 			written = written[:0]
 			return l.write.NewRaw(query, args...).Scan(ctx, &written)
 		})
@@ -95,7 +95,7 @@ const (
 	cancel_requested = cancel_requested AND NOT v_again,
 	finished_at = CASE WHEN v_again THEN NULL ELSE ?now END,
 	purge_at = CASE WHEN v_again THEN NULL ELSE ?now + coalesce(retention, ?retention) END
-	FROM v WHERE id = v_id AND epoch = v_epoch AND state = 'active' RETURNING id, epoch`
+	FROM v WHERE id = v_id AND epoch = v_epoch AND ` + knownActive + ` RETURNING id, epoch`
 )
 
 // finishQuery builds the one statement that writes all outcomes.

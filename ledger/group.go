@@ -3,7 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 
@@ -103,6 +103,7 @@ func (g *groupWriter) take() (group []*write, closed bool) {
 
 func (g *groupWriter) run() {
 	for range g.wake {
+		runtime.Gosched() // those who were just answered come back: larger groups
 		group, closed := g.take()
 		if len(group) > 0 {
 			ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
@@ -158,7 +159,7 @@ func (g *groupWriter) write(ctx context.Context, group []*write) {
 func (g *groupWriter) commit(ctx context.Context, group []*write) ([]job.Doorbell, error) {
 	l := g.ledger
 	ringer := ringer{ready: l.cfg.Bell != nil && l.cfg.Bell.Ready()}
-	for try := 0; ; try++ {
+	for try := 1; ; try++ {
 		ringer.bells = nil
 		err := g.attempt(ctx, group, &ringer)
 		switch {
@@ -170,13 +171,8 @@ func (g *groupWriter) commit(ctx context.Context, group []*write) ([]job.Doorbel
 		case !l.dialect.unreachable(err):
 			return nil, err
 		}
-		if try == 4 {
+		if try == maxTries || !pause(ctx, try) {
 			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(time.Duration(1+rand.IntN(20<<try)) * time.Millisecond):
 		}
 	}
 }

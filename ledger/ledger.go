@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -121,12 +122,21 @@ func (l *Ledger) wrap(err error, doing string, args ...any) error {
 	}
 	doing = fmt.Sprintf(doing, args...)
 	switch {
-	case l.dialect.missingTable(err):
+	case l.dialect.missingTable(err) && l.outdated():
 		return fmt.Errorf("ledger: %s: %w: %w", doing, job.ErrSchemaOutdated, err)
 	case l.dialect.unreachable(err):
 		return fmt.Errorf("ledger: %s: %w: %w", doing, job.ErrUnavailable, err)
 	}
 	return fmt.Errorf("ledger: %s: %w", doing, err)
+}
+
+// outdated reports whether the schema is behind. Nobody waits for it long: it
+// only makes an error plainer.
+func (l *Ledger) outdated() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	version, err := l.version(ctx)
+	return err == nil && version < l.latestMigration()
 }
 
 // timed puts the database's clock, in microseconds since 1970, in the place of
@@ -135,36 +145,44 @@ func (l *Ledger) timed(query string) string {
 	return strings.ReplaceAll(query, "?now", l.dialect.now)
 }
 
-// transact runs f in one transaction of the writing side. f may run again
-// after a deadlock, so it must not keep what it learned from a failed run.
-func (l *Ledger) transact(ctx context.Context, f func(tx bun.Tx) error) error {
-	const tries = 5
-	var err error
-	for range tries {
-		err = l.write.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return f(tx) })
-		if err == nil || !l.dialect.deadlock(err) {
-			return err
-		}
+// maxTries is how often work is tried that the database undoes because of
+// somebody else's.
+const maxTries = 5
+
+// pause waits a little longer after each try; false means that ctx ended.
+func pause(ctx context.Context, try int) bool {
+	timer := time.NewTimer(time.Duration(1+rand.IntN(20<<try)) * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	return err
 }
 
 // again runs a statement that must not be lost to a deadlock with another one.
-func (l *Ledger) again(f func() error) error {
-	const tries = 5
-	var err error
-	for range tries {
-		if err = f(); err == nil || !l.dialect.deadlock(err) {
+func (l *Ledger) again(ctx context.Context, f func() error) error {
+	for try := 1; ; try++ {
+		err := f()
+		if err == nil || !l.dialect.deadlock(err) || try == maxTries || !pause(ctx, try) {
 			return err
 		}
 	}
-	return err
+}
+
+// transact runs f in one transaction of the writing side. f may run again
+// after a deadlock, so it must not keep what it learned from a failed run.
+func (l *Ledger) transact(ctx context.Context, f func(tx bun.Tx) error) error {
+	return l.again(ctx, func() error {
+		return l.write.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return f(tx) })
+	})
 }
 
 // exec runs a statement that writes, and returns how many rows it touched.
 func (l *Ledger) exec(ctx context.Context, query string, args ...any) (int, error) {
 	var n int64
-	err := l.again(func() error {
+	err := l.again(ctx, func() error {
 		res, err := l.write.ExecContext(ctx, l.timed(query), args...)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net"
@@ -30,8 +31,10 @@ var postgres = dialect{
 		switch pgconn.Code(err) {
 		case "53100", "53200", "53300", "53400", "25006": // out of disk, memory, connections; read-only
 			return true
-		case "25P03", "57014", "55P03": // idle in a transaction, statement or lock for longer than the server allows
+		case "25P03", "55P03": // idle in a transaction, or waiting for a lock, longer than the server allows
 			return true
+		case "57014": // ended by the server's own timeout, unless the caller's context did
+			return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 		}
 		return pgconn.Unreachable(err)
 	},

@@ -105,23 +105,24 @@ type Backlog struct {
 }
 
 // Backlogs counts what may start now in every known queue. It reads only the
-// jobs that wait.
+// jobs that wait, and of them only the index.
 func (l *Ledger) Backlogs(ctx context.Context) ([]Backlog, error) {
-	var rows []struct {
-		Queue   string
-		Pending int
-		Oldest  int64
+	queues, err := l.QueueNames(ctx)
+	if err != nil {
+		return nil, err
 	}
-	const query = `SELECT q.name AS queue, count(j.id) AS pending, coalesce(max(?now - j.run_at), 0) AS oldest
-		FROM asyncops_queues q LEFT JOIN asyncops_jobs j ON j.queue = q.name
-			AND j.state IN ('scheduled', 'pending', 'retry', 'parked') AND j.run_at <= ?now
-		GROUP BY q.name ORDER BY q.name`
-	if err := l.read.NewRaw(l.timed(query)).Scan(ctx, &rows); err != nil {
-		return nil, l.wrap(err, "count backlogs")
-	}
-	backlogs := make([]Backlog, len(rows))
-	for i, r := range rows {
-		backlogs[i] = Backlog{Queue: r.Queue, Pending: r.Pending, Oldest: max(0, time.Duration(r.Oldest)*time.Microsecond)}
+	backlogs := make([]Backlog, len(queues))
+	for i, queue := range queues {
+		var row struct {
+			Pending int
+			Oldest  int64
+		}
+		const query = `SELECT count(*) AS pending, coalesce(?now - min(run_at), 0) AS oldest FROM asyncops_jobs
+			WHERE queue = ? AND run_at <= ?now AND ` + startable
+		if err := l.read.NewRaw(l.timed(query), queue).Scan(ctx, &row); err != nil {
+			return nil, l.wrap(err, "count the backlog of %s", queue)
+		}
+		backlogs[i] = Backlog{Queue: queue, Pending: row.Pending, Oldest: max(0, time.Duration(row.Oldest)*time.Microsecond)}
 	}
 	return backlogs, nil
 }
@@ -132,7 +133,8 @@ func (l *Ledger) Parked(ctx context.Context) (map[job.WaitReason]int, error) {
 		Parked job.WaitReason
 		Jobs   int
 	}
-	const query = `SELECT parked, count(*) AS jobs FROM asyncops_jobs WHERE state = 'parked' GROUP BY parked`
+	const query = `SELECT parked, count(*) AS jobs FROM asyncops_jobs
+		WHERE state = 'parked' AND state <> 'completed' GROUP BY parked` // the second condition names the index
 	if err := l.read.NewRaw(query).Scan(ctx, &rows); err != nil {
 		return nil, l.wrap(err, "count parked jobs")
 	}

@@ -16,14 +16,13 @@ import (
 // returns the doorbell for the caller to ring, or nil when nothing is due.
 // Two relays never take the same job.
 func (l *Ledger) TakeUnrung(ctx context.Context, queue string) (*job.Doorbell, error) {
-	const mine = `queue = ?queue AND rung_at = 0 AND `
-	query := l.timed(`WITH ` + l.pick("sealing", mine+sealable, "run_at") +
-		`, ` + l.pick("unrung", mine+runnable+" AND "+unpaused, "run_at") +
+	query := l.timed(`WITH ` + l.pick("sealing", `queue = ?queue AND rung_at = 0 AND `+sealable, "run_at") +
+		`, ` + l.pick("unrung", ofUnpaused+` AND rung_at = 0 AND `+runnable, "run_at") +
 		`, picked AS (SELECT picked_id FROM sealing UNION ALL SELECT picked_id FROM unrung LIMIT ?limit)
 		UPDATE asyncops_jobs SET state = 'pending', parked = NULL, doorbell = ?bell, rung_at = ?now
 		FROM picked WHERE id = picked_id RETURNING id`)
 	bell := job.Doorbell{ID: string(job.NewID()), Queue: queue}
-	err := l.again(func() error {
+	err := l.again(ctx, func() error {
 		bell.Jobs = bell.Jobs[:0]
 		return l.write.NewRaw(query, struct {
 			Queue     string `bun:"queue"`
@@ -45,7 +44,7 @@ func (l *Ledger) TakeUnrung(ctx context.Context, queue string) (*job.Doorbell, e
 // not get: their doorbell is taken off, so that the relay rings again as soon
 // as they may start. Jobs that have moved on, or have another doorbell, stay.
 func (l *Ledger) Refuse(ctx context.Context, doorbell string, ids []job.ID) error {
-	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0 WHERE id IN (?) AND doorbell = ? AND ` + startable
+	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0 WHERE id IN (?) AND doorbell = ? AND ` + knownStartable
 	_, err := l.exec(ctx, query, bun.List(ids), doorbell)
 	return l.wrap(err, "refuse jobs of doorbell %s", doorbell)
 }
@@ -53,7 +52,7 @@ func (l *Ledger) Refuse(ctx context.Context, doorbell string, ids []job.ID) erro
 // Reassign moves jobs from one doorbell to another that is about to be rung:
 // the worker had no slot for them.
 func (l *Ledger) Reassign(ctx context.Context, from string, to job.Doorbell) error {
-	const query = `UPDATE asyncops_jobs SET doorbell = ?, rung_at = ?now WHERE id IN (?) AND doorbell = ? AND ` + startable
+	const query = `UPDATE asyncops_jobs SET doorbell = ?, rung_at = ?now WHERE id IN (?) AND doorbell = ? AND ` + knownStartable
 	_, err := l.exec(ctx, query, to.ID, bun.List(to.Jobs), from)
 	return l.wrap(err, "reassign jobs of doorbell %s", from)
 }
@@ -72,7 +71,7 @@ func (l *Ledger) Unring(ctx context.Context, bells []job.Doorbell) error {
 // Touch says that a doorbell still waits its turn, so that its jobs are not
 // overlooked for another while.
 func (l *Ledger) Touch(ctx context.Context, bells []job.Doorbell) error {
-	const query = `UPDATE asyncops_jobs SET rung_at = ?now WHERE id IN (?) AND doorbell = ? AND ` + startable
+	const query = `UPDATE asyncops_jobs SET rung_at = ?now WHERE id IN (?) AND doorbell = ? AND ` + knownStartable
 	for _, bell := range bells {
 		if _, err := l.exec(ctx, query, bun.List(bell.Jobs), bell.ID); err != nil {
 			return l.wrap(err, "touch doorbell %s", bell.ID)

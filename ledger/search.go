@@ -22,7 +22,8 @@ type Filter struct {
 	CreatedAfter  time.Time
 	CreatedBefore time.Time
 	// Query is the beginning of an id, or words that must all occur in the
-	// tags or the error's code or message, whatever the case of ASCII letters.
+	// tags or the error's code or message, whatever the case of ASCII letters;
+	// the text of a private error is not searched.
 	Query     string
 	Ascending bool   // oldest first; default youngest first
 	Limit     int    // of one page; default 50
@@ -109,13 +110,14 @@ func (l *Ledger) narrow(q *bun.SelectQuery, f Filter) {
 	}
 	for _, word := range strings.Fields(f.Query) {
 		q.WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
-			contains := func(column, word string) {
+			contains := func(column, word string) { // column is a fragment of ours
 				pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word) + "%"
 				q.WhereOr(fmt.Sprintf(`%s %s ? ESCAPE '\'`, column, l.dialect.contains), pattern)
 			}
 			contains("tags", quoted(word))
 			contains("error_code", word)
-			contains("error_message", word)
+			// Text of an upstream or a database is not for everybody to guess at.
+			contains("NOT error_private AND error_message", word)
 			return q
 		})
 	}

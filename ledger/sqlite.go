@@ -18,7 +18,7 @@ var sqlite = dialect{
 	hasTag:       "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = ?)",
 	contains:     "LIKE",
 	schemaMade:   "SELECT count(*) > 0 FROM sqlite_master WHERE name = 'asyncops_migrations'",
-	missingTable: func(error) bool { return false }, // SQLite has no code of its own for it
+	missingTable: func(err error) bool { return sqliteconn.Code(err) == 1 }, // SQLITE_ERROR: there is no code of its own for it
 	unreachable:  func(err error) bool { return sqliteconn.Unreachable(err) || sqliteconn.Busy(err) },
 	refused:      sqliteconn.Unreachable, // a statement of SQLite that fails has done nothing
 	deadlock:     sqliteconn.Busy,

@@ -2,7 +2,6 @@ package ledgertest
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,103 +49,6 @@ func finishEach(f *fixture) {
 				f.t.Errorf("after %s: waiting on %+v, want %s", state, got.WaitingOn, reason)
 			}
 		}
-	}
-}
-
-// refused finishes the outcome, which must change nothing.
-func (f *fixture) refused(o job.Outcome) {
-	f.t.Helper()
-	before := f.get(o.Job)
-	superseded, err := f.Finish(f.t.Context(), []job.Outcome{o})
-	f.check(err)
-	if !slices.Equal(superseded, []job.ID{o.Job}) {
-		f.t.Errorf("Finish(epoch %d, %s) superseded %v, want the job", o.Epoch, o.State, superseded)
-	}
-	f.same(before)
-}
-
-func finishStale(f *fixture) {
-	f.start()
-	id := f.accept(1, nil)[0]
-	f.refused(job.Outcome{Job: id, Epoch: 0, State: job.Completed})
-	f.run(f.join(), id, job.Outcome{State: job.Retry})
-	f.refused(job.Outcome{Job: id, Epoch: 1, State: job.Completed})
-	f.due(id)
-	f.claim(f.join(), id)
-	for _, epoch := range []int64{0, 1, 3} {
-		for _, state := range []job.State{job.Completed, job.Retry, job.Pending, job.Archived} {
-			f.refused(job.Outcome{Job: id, Epoch: epoch, State: state})
-		}
-	}
-	f.finish(job.Outcome{Job: id, Epoch: 2, State: job.Completed})
-	f.refused(job.Outcome{Job: id, Epoch: 2, State: job.Archived})
-	unknown := job.NewID()
-	superseded, err := f.Finish(f.t.Context(), []job.Outcome{{Job: unknown, Epoch: 1, State: job.Completed}})
-	if f.check(err); !slices.Equal(superseded, []job.ID{unknown}) {
-		f.t.Errorf("Finish(unknown job) superseded %v, want it", superseded)
-	}
-}
-
-func finishTwoEpochs(f *fixture) {
-	f.start()
-	id := f.accept(1, nil)[0]
-	f.run(f.join(), id, job.Outcome{State: job.Pending})
-	f.claim(f.join(), id)
-	superseded, err := f.Finish(f.t.Context(), []job.Outcome{
-		{Job: id, Epoch: 1, State: job.Archived}, {Job: id, Epoch: 2, State: job.Completed},
-	})
-	f.check(err)
-	if !slices.Equal(superseded, []job.ID{id}) {
-		f.t.Errorf("superseded = %v, want the job once, for its stale run", superseded)
-	}
-	f.want(id, job.Completed)
-}
-
-func finishAgain(f *fixture) {
-	f.start()
-	id := f.accept(1, nil)[0]
-	f.claim(f.join(), id)
-	o := job.Outcome{Job: id, Epoch: 1, State: job.Retry, Delay: time.Hour, Error: &job.Error{Code: job.CodeTimeout}}
-	f.finish(o)
-	f.refused(o)
-	if got := f.attempts(id); len(got) != 1 {
-		f.t.Errorf("%d attempts, want 1", len(got))
-	}
-}
-
-func finishBatch(f *fixture) {
-	f.start()
-	w := f.join()
-	ids := f.accept(500, nil)
-	jobs := f.claim(w, ids...)
-	outcomes := make([]job.Outcome, len(jobs))
-	states := []job.State{job.Completed, job.Retry, job.Parked, job.Pending, job.Archived}
-	var stale []job.ID
-	for i, j := range jobs {
-		outcomes[i] = job.Outcome{Job: j.ID, Epoch: j.Epoch, State: states[i%5], Delay: time.Hour}
-		if i%7 == 0 {
-			outcomes[i].Epoch++
-			stale = append(stale, j.ID)
-		}
-	}
-	superseded, err := f.Finish(f.t.Context(), outcomes)
-	f.check(err)
-	slices.Sort(superseded)
-	if slices.Sort(stale); !slices.Equal(superseded, stale) {
-		f.t.Errorf("superseded %d jobs, want %d", len(superseded), len(stale))
-	}
-	retried := 0
-	for i, j := range jobs {
-		want := states[i%5]
-		if i%7 == 0 {
-			want = job.Active
-		} else if want == job.Retry {
-			retried++
-		}
-		f.want(j.ID, want)
-	}
-	if n := f.count("SELECT count(*) FROM asyncops_attempts"); n != retried {
-		f.t.Errorf("attempts kept = %d, want %d", n, retried)
 	}
 }
 
@@ -211,78 +113,12 @@ func finishUncounted(f *fixture) {
 	}
 	f.want(id, job.Canceled)
 	f.wantAttempts(id)
-}
-
-func finishCanceled(f *fixture) {
-	f.start()
-	w := f.join()
-	for _, state := range []job.State{job.Retry, job.Parked, job.Pending} {
-		id := f.accept(1, nil)[0]
-		f.claim(w, id)
-		if j, err := f.Cancel(f.t.Context(), id); err != nil || j.State != job.Active || !j.CancelRequested {
-			f.t.Errorf("Cancel(active) = %+v, %v; want it to be asked to stop", j, err)
-		}
-		if ids, err := f.CancelRequests(f.t.Context(), w); err != nil || !slices.Equal(ids, []job.ID{id}) {
-			f.t.Errorf("CancelRequests() = %v, %v; want the job", ids, err)
-		}
-		f.finish(job.Outcome{Job: id, Epoch: 1, State: state, Delay: time.Hour, Parked: job.WaitPool})
-		got := f.want(id, job.Pending)
-		if got.Verdict == nil || got.Verdict.State != job.Canceled || got.Verdict.Error.Code != job.CodeCanceled || got.CancelRequested || got.Parked != "" {
-			f.t.Errorf("after %s: %+v, want the verdict canceled", state, got)
-		}
-		if got.WaitingOn == nil || got.WaitingOn.Reason != job.WaitSealing {
-			f.t.Errorf("after %s: waiting on %+v, want sealing", state, got.WaitingOn)
-		}
-		got = f.run(w, id, job.Outcome{State: job.Canceled, Error: got.Verdict.Error})
-		if got.State != job.Canceled || got.Verdict != nil {
-			f.t.Errorf("after the seal: %+v, want it canceled", got)
-		}
-	}
-	id := f.accept(1, nil)[0]
-	f.claim(w, id)
-	_, err := f.Cancel(f.t.Context(), id)
+	sealed := f.accept(1, exactly)[0]
+	f.run(w, sealed, job.Outcome{State: job.Parked})
+	_, err := f.Cancel(f.t.Context(), sealed)
 	f.check(err)
-	f.finish(job.Outcome{Job: id, Epoch: 1, State: job.Completed})
-	f.want(id, job.Completed) // it was done before it could stop
-}
-
-// A seal that did not succeed is tried again; it is no run, and nothing of the
-// job's last run is lost by it.
-func finishVerdict(f *fixture) {
-	f.start()
-	w := f.join()
-	id := f.accept(1, exactly)[0]
-	run := f.run(w, id, job.Outcome{State: job.Retry, Summary: []byte(`{"kept":1}`), Error: &job.Error{Code: job.CodeTimeout}})
-	_, err := f.Cancel(f.t.Context(), id)
-	f.check(err)
-	for _, state := range []job.State{job.Parked, job.Pending, job.Retry} {
-		got := f.run(w, id, job.Outcome{State: state, Parked: job.WaitSealing, Delay: time.Hour})
-		if got.State != state || got.Verdict == nil || got.Verdict.State != job.Canceled || got.Attempt != 1 || !got.StartedAt.Equal(run.StartedAt) || string(got.Summary) != `{"kept":1}` {
-			f.t.Errorf("after %s: %+v, want its verdict, attempt 1 and its run as before", state, got)
-		}
-		if jobs := f.claimable(id); len(jobs) != 0 {
-			f.t.Errorf("after %s: claimed before its delay", state)
-		}
-		f.due(id)
-	}
-	if got := f.run(w, id, job.Outcome{State: job.Canceled}); got.State != job.Canceled || got.Verdict != nil {
-		f.t.Errorf("after the seal: %+v", got)
-	}
-	f.wantAttempts(id, "1 retry timeout")
-}
-
-func finishWithVerdict(f *fixture) {
-	f.start()
-	w := f.join()
-	id := f.accept(1, exactly)[0]
-	end := &job.Verdict{State: job.Archived, Error: &job.Error{Code: job.CodeConstraint, Message: "no", Private: true}}
-	got := f.run(w, id, job.Outcome{State: job.Parked, Parked: job.WaitSealing, Delay: time.Hour, Error: end.Error, Verdict: end})
-	if got.State != job.Parked || got.Attempt != 1 || got.Verdict == nil || got.Verdict.State != job.Archived || *got.Verdict.Error != *end.Error {
-		f.t.Errorf("job = %+v, want it parked with its verdict, at attempt 1", got)
-	}
-	f.due(id)
-	f.run(w, id, job.Outcome{State: job.Archived, Error: end.Error})
-	f.wantAttempts(id, "1 archived constraint")
+	f.run(w, sealed, job.Outcome{State: job.Retry}) // of the seal
+	f.wantAttempts(sealed)
 }
 
 func finishRetention(f *fixture) {

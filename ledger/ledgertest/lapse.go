@@ -68,8 +68,10 @@ func lapseSeals(f *fixture) {
 	fresh, run := f.accept(1, exactly)[0], f.accept(1, exactly)[0]
 	f.run(f.join(), run, job.Outcome{State: job.Retry, Delay: time.Hour})
 	f.sql("UPDATE asyncops_jobs SET deadline = 1")
-	for range 2 {
-		f.lapse()
+	for n := range 2 {
+		if events := f.lapse(); len(events) != 2-2*n {
+			f.t.Errorf("Lapse() = %v at call %d", events, n+1)
+		}
 		f.want(fresh, job.Archived)
 		if j := f.want(run, job.Pending); j.Verdict == nil || j.Verdict.State != job.Archived || j.Verdict.Error.Code != job.CodeDeadlineExceeded {
 			f.t.Errorf("job = %+v, want the verdict deadline_exceeded", j)

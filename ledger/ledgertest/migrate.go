@@ -51,6 +51,14 @@ func migrateBefore(f *fixture) {
 	if err := f.Check(f.t.Context()); !errors.Is(err, job.ErrSchemaOutdated) {
 		f.t.Errorf("Check(empty database) = %v, want %v", err, job.ErrSchemaOutdated)
 	}
+	_, accept := f.Accept(f.t.Context(), ledger.Batch{Jobs: newJobs(1, nil)})
+	_, get := f.Get(f.t.Context(), job.NewID())
+	_, names := f.QueueNames(f.t.Context())
+	for name, err := range map[string]error{"Accept": accept, "Get": get, "QueueNames": names} {
+		if !errors.Is(err, job.ErrSchemaOutdated) {
+			f.t.Errorf("%s(empty database) = %v, want %v", name, err, job.ErrSchemaOutdated)
+		}
+	}
 	f.use()
 	f.check(f.Check(f.t.Context()))
 	f.sql("DELETE FROM asyncops_migrations")

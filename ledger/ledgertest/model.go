@@ -1,7 +1,6 @@
 package ledgertest
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -43,26 +42,6 @@ type model struct {
 	ids     []job.ID
 	jobs    map[job.ID]*modelJob
 	bells   []job.Doorbell
-}
-
-// modelJob is one job of the model.
-type modelJob struct {
-	state      job.State
-	epoch      int64
-	attempt    int
-	crashes    int
-	generation int
-	verdict    job.State // "" for none
-	ran        bool      // in this generation
-	canceling  bool
-	later      bool // its run_at is ahead
-	over       bool // its deadline has passed
-	exactly    bool
-	worker     string
-	bell       string
-	seen       job.State // by the last look at the ledger
-	seenEpoch  int64
-	revived    bool // since then
 }
 
 func must(rt *rapid.T, err error) {
@@ -107,11 +86,6 @@ func (m *model) accept(rt *rapid.T) {
 	_, err := m.l.Accept(m.t.Context(), ledger.Batch{Jobs: []job.Job{j}})
 	must(rt, err)
 	m.ids, m.jobs[j.ID] = append(m.ids, j.ID), mj
-}
-
-// eligible reports whether the job may be claimed, and rung for.
-func (j *modelJob) eligible() bool {
-	return j.state.Startable() && !j.later && (j.verdict != "" || j.crashes < job.IsolationCrashes && !j.over)
 }
 
 func (m *model) claim(rt *rapid.T) {
@@ -175,25 +149,6 @@ func (m *model) finish(rt *rapid.T) {
 	}
 }
 
-func (j *modelJob) finished(o job.Outcome) {
-	sealing := j.verdict != ""
-	stop := j.canceling && !sealing && o.Verdict == nil
-	if (o.State == job.Parked || o.State == job.Pending) && !sealing && o.Verdict == nil {
-		j.attempt--
-	}
-	j.state, j.later = o.State, o.Delay > 0
-	switch {
-	case o.State.Terminal():
-		j.verdict = ""
-		return
-	case stop:
-		j.state, j.verdict, j.later = job.Pending, job.Canceled, false
-	case o.Verdict != nil:
-		j.verdict = o.Verdict.State
-	}
-	j.canceling = false
-}
-
 // reap lets a worker die, and another take its place.
 func (m *model) reap(rt *rapid.T) {
 	at := rapid.IntRange(0, len(m.workers)-1).Draw(rt, "worker")
@@ -219,19 +174,6 @@ func (m *model) reap(rt *rapid.T) {
 		}
 	}
 	m.workers[at] = m.join(rt)
-}
-
-// end ends a job that does not run, or gives it the verdict.
-func (j *modelJob) end(state job.State) {
-	j.bell, j.canceling = "", false
-	if j.ran && j.exactly {
-		j.state, j.later = job.Pending, false
-		if j.verdict == "" {
-			j.verdict = state
-		}
-		return
-	}
-	j.state, j.verdict = state, ""
 }
 
 func (m *model) cancel(rt *rapid.T) {
@@ -304,28 +246,5 @@ func (m *model) refuse(rt *rapid.T) {
 		if mj := m.jobs[id]; mj.bell == bell.ID {
 			mj.bell = ""
 		}
-	}
-}
-
-// agree compares the ledger with the model, and with what it was before.
-func (m *model) agree(rt *rapid.T) {
-	for _, id := range m.ids {
-		got, err := m.l.Get(m.t.Context(), id)
-		must(rt, err)
-		mj := m.jobs[id]
-		verdict := job.State("")
-		if got.Verdict != nil {
-			verdict = got.Verdict.State
-		}
-		have := fmt.Sprint(got.State, got.Epoch, got.Attempt, got.Crashes, got.Generation, verdict, got.CancelRequested && !got.State.Terminal())
-		want := fmt.Sprint(mj.state, mj.epoch, mj.attempt, mj.crashes, mj.generation, mj.verdict, mj.canceling && !mj.state.Terminal())
-		if have != want {
-			rt.Fatalf("job %s is %s, want %s (state, epoch, attempt, crashes, generation, verdict, cancel requested)", id, have, want)
-		}
-		legal := got.State == mj.seen || job.Legal(mj.seen, got.State)
-		if !legal || mj.seen.Terminal() && got.State != mj.seen && !mj.revived || got.Epoch < mj.seenEpoch {
-			rt.Fatalf("job %s went from %s at %d to %s at %d", id, mj.seen, mj.seenEpoch, got.State, got.Epoch)
-		}
-		mj.seen, mj.seenEpoch, mj.revived = got.State, got.Epoch, false
 	}
 }

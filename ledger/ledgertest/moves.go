@@ -26,7 +26,7 @@ func (f *fixture) bring(state job.State) job.ID {
 		begin = job.Pending
 	}
 	id := f.accept(1, func(_ int, j *job.Job) {
-		j.State, j.Queue = begin, "low"
+		j.State, j.Queue, j.RunAt = begin, "low", time.Now().Add(-time.Second)
 		if state == job.Expired {
 			j.ExpiresAt = time.Now().Add(-time.Hour)
 		}

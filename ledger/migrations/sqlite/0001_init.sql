@@ -46,8 +46,7 @@ CREATE TABLE asyncops_jobs (
 -- isolated jobs are few, and would be far apart in a long queue.
 CREATE INDEX asyncops_jobs_startable ON asyncops_jobs (queue, rung_at, run_at)
     WHERE state IN ('scheduled', 'pending', 'retry', 'parked');
-CREATE INDEX asyncops_jobs_sealing ON asyncops_jobs (queue, rung_at, run_at)
-    WHERE verdict IS NOT NULL AND state IN ('scheduled', 'pending', 'retry', 'parked');
+CREATE INDEX asyncops_jobs_sealing ON asyncops_jobs (queue, run_at) WHERE verdict IS NOT NULL;
 CREATE INDEX asyncops_jobs_isolated ON asyncops_jobs (queue, run_at)
     WHERE crashes >= 2 AND state IN ('scheduled', 'pending', 'retry', 'parked');
 -- What a worker runs: cancel requests, reaping, the list of workers.
