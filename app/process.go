@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -73,12 +75,30 @@ type apiFlags struct {
 
 type workerFlags struct {
 	apiFlags
-	Listen string `default:"127.0.0.1:8081" placeholder:"ADDR|off" help:"Health and metrics port (${default})."`
+	Listen address `default:"127.0.0.1:8081" placeholder:"ADDR|off" help:"Health and metrics port (${default})."`
 }
 
 type schedulerFlags struct {
 	apiFlags
-	Listen string `default:"127.0.0.1:8082" placeholder:"ADDR|off" help:"Health and metrics port (${default})."`
+	Listen address `default:"127.0.0.1:8082" placeholder:"ADDR|off" help:"Health and metrics port (${default})."`
+}
+
+// address is host:port, where port 0 is any, or observe.Off.
+type address string
+
+// Validate refuses what nothing can listen on.
+func (a address) Validate() error {
+	if a == observe.Off {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(string(a))
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not an address; want host:port, :port or %s", string(a), observe.Off)
+	}
+	return nil
 }
 
 // parse reads a server's flags. Unless ok, exit is the code to end with.
@@ -137,9 +157,20 @@ func (s *system) run(ctx context.Context) error {
 // untilSignal returns a context that ends when the process is told to stop. A
 // second signal then ends the process at once.
 func untilSignal() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // back to the system's way with signals
-	return ctx, stop
+	ctx, cancel := context.WithCancel(context.Background())
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-told:
+		case <-ctx.Done():
+		}
+		// Back to the system's way with signals, before anybody can see that the
+		// process stops and sends the second.
+		signal.Stop(told)
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // exit tells the error and returns the process's exit code.

@@ -21,6 +21,7 @@ import (
 // addAPI adds the REST server, and prints its address to out when it listens.
 func (s *system) addAPI(out io.Writer) error {
 	s.addHealth()
+	s.waiter = dispatch.NewWaiter(s.bus, s.ledger)
 	s.add("waiter", s.waiter.Run)
 	cfg := s.cfg.API
 	deps := api.Deps{

@@ -22,7 +22,7 @@ func Worker(p Process) int {
 	}
 	return p.serve("worker", flags.Config, func(s *system) error {
 		s.addTargets()
-		s.addProbe(flags.Listen, p.Stdout)
+		s.addProbe(string(flags.Listen), p.Stdout)
 		if err := s.addWorker(); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func Scheduler(p Process) int {
 	}
 	return p.serve("scheduler", flags.Config, func(s *system) error {
 		s.addScheduler()
-		s.addProbe(flags.Listen, p.Stdout)
+		s.addProbe(string(flags.Listen), p.Stdout)
 		s.addDrain()
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/asyncops/asyncops/api"
@@ -35,7 +36,7 @@ type system struct {
 	broker *dispatch.Broker // nil without Redis
 	bus    *dispatch.Bus
 	bell   *dispatch.Bell
-	waiter *dispatch.Waiter
+	waiter *dispatch.Waiter // nil where there is no API
 	relay  *dispatch.Relay // nil outside of a scheduler
 	server *api.Server     // nil where there is no API
 
@@ -87,7 +88,6 @@ func (s *system) openLedger(name string) error {
 	s.ledger = l
 	s.closers = append(s.closers, l.Close)
 	s.bell.Attach(l)
-	s.waiter = dispatch.NewWaiter(s.bus, l)
 	return nil
 }
 
@@ -159,6 +159,7 @@ func (s *system) ensureQueues(ctx context.Context) error {
 
 // addTargets adds the look at the targets: their effects tables and their health.
 func (s *system) addTargets() {
+	s.start("targets", s.lookAtTargets)
 	for name, target := range s.databases {
 		s.add("database "+name, target.Watch)
 	}
@@ -169,10 +170,27 @@ func (s *system) addTargets() {
 	s.sources.Targets = s.sights.up
 }
 
+// firstLook is how long a process waits at its start for targets that are away.
+const firstLook = 2 * time.Second
+
+// lookAtTargets looks for every target's effects table, so that already the
+// first answers say what a write's effect is worth. What it does not find in
+// time the targets' own parts look for.
+func (s *system) lookAtTargets(ctx context.Context) error {
+	timed, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	var looks sync.WaitGroup
+	for _, target := range s.databases {
+		looks.Go(func() { _ = target.Health(timed) }) // the health check tells
+	}
+	looks.Wait()
+	return nil
+}
+
 // addScheduler adds the relay and the keeper, and the figures that only a
 // scheduler exposes.
 func (s *system) addScheduler() {
-	s.relay = dispatch.NewRelay(s.ledger, s.broker, s.bus, s.log)
+	s.relay = dispatch.NewRelay(dispatch.RelayConfig{}, s.ledger, s.broker, s.bus, s.log)
 	s.add("relay", s.relay.Run)
 	s.add("keeper", dispatch.NewKeeper(s.ledger, s.bus, s.metrics, s.log).Run)
 	s.sources.Backlogs, s.sources.Parked, s.sources.Workers = s.backlogs, s.ledger.Parked, s.workers
@@ -180,21 +198,16 @@ func (s *system) addScheduler() {
 	s.sources.Drift = s.drift
 }
 
-// stopGrace is what a worker may take beyond its shutdown timeout to stop its
-// handlers, write their outcomes and leave.
-const stopGrace = 20 * time.Second
-
 func (s *system) addWorker() error {
 	h := handlers.New(s.targets, interfaces[handlers.Database](s.databases), interfaces[handlers.Upstream](s.upstreams))
-	timeout := s.cfg.Worker.ShutdownTimeout.Std()
 	w, err := dispatch.NewWorker(dispatch.WorkerConfig{
 		Queues: s.workerQueues(), Strict: s.cfg.Worker.Strict, Concurrency: s.cfg.Worker.Concurrency,
-		ShutdownTimeout: timeout, Version: Version(),
+		ShutdownTimeout: s.cfg.Worker.ShutdownTimeout.Std(), Version: Version(),
 	}, s.ledger, s.broker, s.bus, h, s.metrics, s.log)
 	if err != nil {
 		return err
 	}
-	s.parts = append(s.parts, lifecycle.Part{Name: "worker", Run: w.Run, Grace: timeout + stopGrace})
+	s.parts = append(s.parts, lifecycle.Part{Name: "worker", Run: w.Run, Grace: w.Grace()})
 	return nil
 }
 

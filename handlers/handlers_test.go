@@ -176,6 +176,16 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// The message is a part of the args, so that only those who may see them see it.
+func TestNoopMessageIsPrivate(t *testing.T) {
+	t.Parallel()
+	_, err := newHandlers(&fake{}).Run(t.Context(), &job.Job{ID: id, Kind: "system.noop", Args: json.RawMessage(`{"fail":"hush"}`)})
+	var f *job.Failure
+	if !errors.As(err, &f) || f.Message != "hush" || !f.Private {
+		t.Errorf("Run = %+v, want a private failure that says hush", err)
+	}
+}
+
 func TestNoopSleeps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -20,7 +20,9 @@ func noop(ctx context.Context, task *tasks.Noop) (job.Result, error) {
 		}
 	}
 	if task.Fail {
-		return job.Result{}, job.Retryable(job.CodeFailed, "%s", task.Message)
+		f := job.Retryable(job.CodeFailed, "%s", task.Message)
+		f.Private = true // it is a part of the args
+		return job.Result{}, f
 	}
 	return job.Result{Value: json.RawMessage("{}")}, nil
 }

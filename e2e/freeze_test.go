@@ -1,0 +1,142 @@
+package e2e_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/asyncops/asyncops/internal/testkit"
+)
+
+// A worker that is frozen past its lease, in the middle of everything, changes
+// nothing when it goes on: its jobs have run elsewhere by then.
+func TestFrozenWorkerIsFenced(t *testing.T) {
+	t.Parallel()
+	const (
+		each  = 5                // jobs of each sort
+		bound = 20 * time.Second // of issue 2: the jobs have run elsewhere so long after the freeze
+	)
+	postgres, redis, api := testkit.StartPostgres(t), testkit.Redis(t), startUpstream(t)
+	target := postgres.Database(t)
+	s := newSystem(t, postgres.Database(t), redis.URL(), target)
+	s.table("facts")
+	s.upstream(api)
+	db := openPostgres(t, target)
+	execute(t, db, `CREATE TABLE facts (n integer)`)
+	s.migrate()
+	s.startScheduler()
+	s.startAPI()
+	frozen := s.startWorker()
+
+	// Writes wait for a lock, calls for an answer, the rest just takes its time.
+	lock, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Rollback() }() // after the commit it does nothing
+	if _, err := lock.ExecContext(t.Context(), "LOCK TABLE facts IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	api.hold("/slow")
+	api.hold("/held")
+	jobs := inserts("facts", 0, each)
+	for range each {
+		jobs = append(jobs, get("/slow"),
+			object{"kind": "http.request", "args": object{"client": "up", "method": "POST", "path": "/slow", "body": object{}}},
+			sleep(3*time.Second))
+	}
+	for range each {
+		jobs = append(jobs, get("/held")) // these still run elsewhere when the worker goes on
+	}
+	ids := s.mustBatch(t, jobs)
+	done, held := ids[:4*each], ids[4*each:]
+	testkit.Eventually(t, startTimeout, 5*time.Millisecond, backends(t.Context(), db, each, "wait_event_type = 'Lock'"))
+	testkit.Eventually(t, startTimeout, 5*time.Millisecond, func() error {
+		if slow, held := len(api.received("/slow")), len(api.received("/held")); slow < 2*each || held < each {
+			return fmt.Errorf("%d and %d calls wait for an answer, want %d and %d", slow, held, 2*each, each)
+		}
+		return nil
+	})
+	frozen.Freeze()
+	froze := time.Now()
+	// The inserts go through now, and stand uncommitted with nobody to commit.
+	if err := lock.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	api.pass("/slow")
+	s.startWorker()
+	s.awaitCount(t, 2*bound, "completed", len(done))
+	testkit.Eventually(t, bound, 5*time.Millisecond, func() error {
+		if calls := len(api.received("/held")); calls < 2*each {
+			return fmt.Errorf("%d held calls, want %d", calls, 2*each)
+		}
+		return nil
+	})
+	began := map[string]time.Duration{}
+	before := map[string]string{}
+	for i, id := range ids {
+		j := s.job(t, id)
+		if want := map[bool]string{true: "completed", false: "active"}[i < len(done)]; j.State != want {
+			t.Errorf("%s %s is %s, want %s", j.Kind, j.ID, j.State, want)
+		}
+		began[j.Kind] = max(began[j.Kind], j.StartedAt.Sub(froze))
+		if ran := j.StartedAt.Sub(froze); ran > bound {
+			t.Errorf("%s %s began again %s after the freeze, want at most %s", j.Kind, j.ID, ran, bound)
+		}
+		if j.Attempt != 1 || j.Crashes != 1 {
+			t.Errorf("%s %s: attempt %d, crashes %d, want 1 and 1", j.Kind, j.ID, j.Attempt, j.Crashes)
+		}
+		before[j.ID] = s.everything(t, j.ID)
+	}
+	t.Logf("the last of each kind began again %v after the freeze, all had completed after %s", began, time.Since(froze))
+
+	fenced := frozen.probe
+	frozen.Thaw()
+	thawed := time.Now()
+	testkit.Eventually(t, time.Minute, 50*time.Millisecond, func() error {
+		if got := fenced.metric(t, "asyncops_fenced_total"); got < float64(len(ids)) {
+			return fmt.Errorf("asyncops_fenced_total = %v of the frozen worker, want %d", got, len(ids))
+		}
+		return nil
+	})
+	t.Logf("the thawed worker's outcomes were refused after %s", time.Since(thawed))
+	for _, id := range ids {
+		if after := s.everything(t, id); after != before[id] {
+			t.Errorf("the thawed worker changed job %s:\nbefore %s\nafter  %s", id, before[id], after)
+		}
+	}
+	requireNumber(t, db, each, "SELECT count(*) FROM facts")
+	requireNumber(t, db, each, "SELECT count(DISTINCT n) FROM facts")
+	requireSends(t, api.received("/slow"), 2*each)
+	api.release("/held")
+	s.awaitCount(t, time.Minute, "completed", len(ids))
+	requireSends(t, api.received("/held"), len(held))
+
+	// It is a worker again.
+	again := s.submit(t, sleep(0))
+	s.awaitState(t, time.Minute, again.ID, "completed")
+}
+
+// everything is all that the API tells of a job.
+func (c *caller) everything(t testing.TB, id string) string {
+	t.Helper()
+	return fmt.Sprint(c.must(t, 200, "GET", "/v1/jobs/"+id, nil), c.must(t, 200, "GET", "/v1/jobs/"+id+"/attempts", nil))
+}
+
+// requireSends fails the test unless each of the jobs was sent twice, under
+// one key: by the worker that was frozen, and by the other.
+func requireSends(t testing.TB, sends []send, jobs int) {
+	t.Helper()
+	keys := map[string]int{}
+	for _, s := range sends {
+		keys[s.key]++
+	}
+	if len(keys) != jobs || keys[""] != 0 {
+		t.Errorf("the upstream saw %d idempotency keys, %d sends without; want %d and 0", len(keys), keys[""], jobs)
+	}
+	for key, n := range keys {
+		if n != 2 {
+			t.Errorf("the upstream saw key %s %d times, want 2", key, n)
+		}
+	}
+}

@@ -1,0 +1,23 @@
+// Package e2e_test tests the whole system from outside: its own processes on
+// real PostgreSQL and Redis servers, killed, frozen and cut off from each
+// other, judged by what the REST API answers and by what is in the databases.
+package e2e_test
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/asyncops/asyncops/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// These tests wait for leases to end and servers to come back; on a small
+	// machine they would wait one after the other.
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "8") // the flag exists and takes a number
+	}
+	testkit.Main(m)
+}
