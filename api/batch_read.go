@@ -108,7 +108,7 @@ func splitArray(text []byte, each func(item []byte) error) error {
 		item := bytes.Trim(text[from:i], whiteSpace)
 		ends := depth == 0
 		switch {
-		case ends && text[i] != ']', len(item) == 0 && !(ends && items == 0):
+		case ends && text[i] != ']', len(item) == 0 && (!ends || items > 0):
 			return job.Malformed("", strictjson.CodeNotJSON, "not a JSON array: unexpected %q after %d elements", text[i], items)
 		case ends && len(bytes.Trim(text[i+1:], whiteSpace)) > 0:
 			return job.Malformed("", strictjson.CodeTrailingData, "something follows the array; send one")

@@ -25,7 +25,7 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 func (s *Server) guard(do func() error) (err error) {
 	defer func() {
 		value := recover()
-		if value == http.ErrAbortHandler {
+		if value == http.ErrAbortHandler { //nolint:errorlint // what was panicked with, not an error that was wrapped
 			panic(value) // net/http closes the connection
 		}
 		if value != nil {

@@ -293,11 +293,12 @@ func (f *fixture) do(t testing.TB, method, path, body string, lines ...string) a
 	}
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, ": ")
-		if name == "Host" {
+		switch name {
+		case "Host":
 			r.Host = value
-		} else if name == "Content-Type" {
+		case "Content-Type":
 			r.Header.Set(name, value)
-		} else {
+		default:
 			r.Header.Add(name, value)
 		}
 	}

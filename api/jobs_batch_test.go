@@ -118,13 +118,13 @@ func TestAtomicBatch(t *testing.T) {
 	}
 }
 
-func TestRefusedBatches(t *testing.T) {
+func TestRefusedBatches(t *testing.T) { //nolint:tparallel // the cases share a ledger
 	t.Parallel()
 	f := start(t, func(cfg *api.Config, _ *api.Deps) {
 		cfg.BulkMaxItems, cfg.BulkBodyLimit, cfg.BodyLimit = 10, 8<<10, 1<<10
 	})
 	const lines = "Content-Type: application/x-ndjson"
-	for _, tt := range []struct {
+	for _, tt := range []struct { //nolint:paralleltest // they share a ledger
 		name, path, body, line string
 		status                 int
 		code                   string

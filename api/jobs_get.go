@@ -100,5 +100,5 @@ func (s *Server) listAttempts(ctx context.Context, c *call) error {
 			list[i].Summary = a.Summary
 		}
 	}
-	return s.sendValue(c, http.StatusOK, listOf(list))
+	return s.sendValue(c, listOf(list))
 }

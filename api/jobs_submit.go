@@ -108,5 +108,5 @@ func (s *Server) dryRun(c *call, d *draft) error {
 			p.Plan = told
 		}
 	}
-	return s.sendValue(c, http.StatusOK, p)
+	return s.sendValue(c, p)
 }

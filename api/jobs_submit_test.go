@@ -64,10 +64,10 @@ func TestSubmitOptions(t *testing.T) {
 	}
 }
 
-func TestSubmitWhen(t *testing.T) {
+func TestSubmitWhen(t *testing.T) { //nolint:tparallel // the cases share a ledger
 	t.Parallel()
 	f := start(t)
-	for _, tt := range []struct {
+	for _, tt := range []struct { //nolint:paralleltest // they share a ledger
 		name, fields string
 		state        job.State
 		runAt        time.Time
@@ -90,11 +90,11 @@ func TestSubmitWhen(t *testing.T) {
 	}
 }
 
-func TestTraceparent(t *testing.T) {
+func TestTraceparent(t *testing.T) { //nolint:tparallel // the cases share a ledger
 	t.Parallel()
 	f := start(t)
 	const good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	for _, tt := range []struct {
+	for _, tt := range []struct { //nolint:paralleltest // they share a ledger
 		name  string
 		lines []string
 		want  string
@@ -124,7 +124,7 @@ func TestTraceparent(t *testing.T) {
 	}
 }
 
-func TestIdempotency(t *testing.T) {
+func TestIdempotency(t *testing.T) { //nolint:tparallel // the cases share a ledger
 	t.Parallel()
 	f := start(t)
 	first := f.do(t, "POST", "/v1/jobs", insert, as(submitterKey), "Idempotency-Key: k-1")
@@ -134,7 +134,7 @@ func TestIdempotency(t *testing.T) {
 	id := decode[jobBody](t, first).ID
 	f.finish(id, job.Completed, `{"id":7,"rows_affected":1}`)
 	reordered := `{"args":{"values":{"name":"Ad\u0061"},"table":"users"}, "idempotency_key":"k-1", "kind":"db.insert_one"}`
-	for _, tt := range []struct {
+	for _, tt := range []struct { //nolint:paralleltest // they share a ledger
 		name, body string
 		lines      []string
 		status     int

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 
 	"github.com/asyncops/asyncops/tasks"
 )
@@ -30,7 +29,7 @@ func (s *Server) listKinds(_ context.Context, c *call) error {
 	if err := noQuery(c.Request()); err != nil {
 		return err
 	}
-	return s.sendValue(c, http.StatusOK, listOf(allowed(c.who.kinds, s.kinds, func(k kindItem) string { return k.Name })))
+	return s.sendValue(c, listOf(allowed(c.who.kinds, s.kinds, func(k kindItem) string { return k.Name })))
 }
 
 // allowed is the part of a list that a key's limit names.

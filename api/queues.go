@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/asyncops/asyncops/job"
@@ -52,7 +51,7 @@ func (s *Server) listQueues(ctx context.Context, c *call) error {
 	for i, q := range queues {
 		list[i] = s.queueItem(ctx, q)
 	}
-	return s.sendValue(c, http.StatusOK, listOf(list))
+	return s.sendValue(c, listOf(list))
 }
 
 // pathQueue returns the queue in the path, which the caller has to be allowed
@@ -83,7 +82,7 @@ func (s *Server) sendQueue(ctx context.Context, c *call, name string) error {
 	if i < 0 {
 		return job.ErrNotFound
 	}
-	return s.sendValue(c, http.StatusOK, s.queueItem(ctx, queues[i]))
+	return s.sendValue(c, s.queueItem(ctx, queues[i]))
 }
 
 // pauseQueue is POST /v1/queues/{queue}/pause.

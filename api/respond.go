@@ -20,13 +20,13 @@ func (s *Server) send(c *call, status int, body []byte) error {
 	return s.sendAs(c, status, mediaJSON, body)
 }
 
-// sendValue marshals v and writes it as the answer.
-func (s *Server) sendValue(c *call, status int, v any) error {
+// sendValue marshals v and writes it as a 200.
+func (s *Server) sendValue(c *call, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return s.send(c, status, body)
+	return s.send(c, http.StatusOK, body)
 }
 
 // sendAs writes an answer, compressed where that is wanted and worth it.

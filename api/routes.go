@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -78,10 +79,10 @@ func (s *Server) register() {
 
 // routingError turns what echo says of a request that has no route into ours.
 func routingError(err error, c echo.Context) error {
-	switch err {
-	case echo.ErrNotFound:
+	switch {
+	case errors.Is(err, echo.ErrNotFound):
 		return refuse(http.StatusNotFound, CodeNotFound, "there is nothing at this path")
-	case echo.ErrMethodNotAllowed:
+	case errors.Is(err, echo.ErrMethodNotAllowed):
 		h := c.Response().Header()
 		if allowed := h.Get("Allow"); strings.Contains(allowed, http.MethodGet) {
 			h.Set("Allow", allowed+", HEAD")

@@ -44,7 +44,7 @@ type Server struct {
 	origins    *http.CrossOriginProtection // nil: a key is asked for
 	kinds      []kindItem
 	bulk       atomic.Int64    // bytes of batches that may be in memory
-	draining   context.Context // ends when Run's does: waits are cut short
+	draining   context.Context //nolint:containedctx // ends when Run's does: waits are cut short
 	drain      context.CancelFunc
 
 	listener net.Listener // set by Start
@@ -174,6 +174,6 @@ func (s *Server) Run(ctx context.Context) error {
 		_ = s.http.Close() // what would not end is cut off; err says so
 		err = fmt.Errorf("api: stop: %w", err)
 	}
-	<-served
+	_ = <-served // that it was closed
 	return err
 }

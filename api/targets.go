@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/asyncops/asyncops/job"
@@ -38,7 +37,7 @@ func (s *Server) listDatabases(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.sendValue(c, http.StatusOK, listOf(list))
+	return s.sendValue(c, listOf(list))
 }
 
 // getDatabase is GET /v1/databases/{name}.
@@ -65,7 +64,7 @@ func (s *Server) listClients(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	return s.sendValue(c, http.StatusOK, listOf(list))
+	return s.sendValue(c, listOf(list))
 }
 
 // getClient is GET /v1/clients/{name}.
@@ -89,5 +88,5 @@ func sendNamed[T any](s *Server, c *call, list []T, name func(T) string) error {
 	if i < 0 {
 		return job.ErrNotFound
 	}
-	return s.sendValue(c, http.StatusOK, list[i])
+	return s.sendValue(c, list[i])
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 )
 
 // listWorkers is GET /v1/workers.
@@ -19,5 +18,5 @@ func (s *Server) listWorkers(ctx context.Context, c *call) error {
 			workers[i].Queues = []string{}
 		}
 	}
-	return s.sendValue(c, http.StatusOK, listOf(workers))
+	return s.sendValue(c, listOf(workers))
 }

@@ -1,4 +1,4 @@
-package app
+package app //nolint:testpackage // what it tests is nobody else's
 
 import (
 	"testing"

@@ -88,7 +88,7 @@ func databaseOf(name string, c config.Database, process string) (store.Config, e
 	case config.DriverSQLite:
 		cfg.Driver, cfg.Path = store.SQLite, c.DSN.Path
 	default:
-		return cfg, fmt.Errorf("databases.%s.dsn: %s targets are not available in this release; use postgres:// or sqlite:", name, c.DSN.Driver)
+		return cfg, fmt.Errorf("databases.%s.dsn: %s targets are not available in this release; use a postgres:// or sqlite: address", name, c.DSN.Driver)
 	}
 	return cfg, nil
 }

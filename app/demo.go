@@ -38,8 +38,8 @@ const (
 	demoTimeout = 15 * time.Second
 )
 
-func newDemo() (*demo, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func newDemo(ctx context.Context) (*demo, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("serve the demo upstream: %w", err)
 	}

@@ -25,7 +25,7 @@ const demoName = "demo"
 // the process itself, and workers claim straight from the ledger. A
 // configuration file and ASYNCOPS_ variables win over all of it.
 func (p Process) dev(ctx context.Context, path string) error {
-	demo, err := newDemo()
+	demo, err := newDemo(ctx)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ type Process struct {
 // OS is the process as the operating system started it.
 func OS() Process {
 	return Process{
-		Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ,
+		Args: os.Args[1:], Getenv: os.Getenv, Environ: os.Environ, //nolint:forbidigo // the one place; config reads it
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}
 }
@@ -136,10 +136,10 @@ func (p Process) load(path string, edit func(*config.LoadArgs)) (*config.Config,
 	}
 	log := observe.Logger(p.Stderr, cfg.Observability.LogLevel, cfg.Observability.LogFormat)
 	for _, w := range warnings {
-		log.Warn("configuration: " + w.String())
+		log.Warn("configuration", "warning", w.String())
 	}
 	for _, setting := range unused(cfg) {
-		log.Warn("configuration: this release does not act on the setting", "setting", setting)
+		log.Warn("this release does not act on a setting", "setting", setting)
 	}
 	return cfg, log, nil
 }

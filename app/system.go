@@ -37,8 +37,8 @@ type system struct {
 	bus    *dispatch.Bus
 	bell   *dispatch.Bell
 	waiter *dispatch.Waiter // nil where there is no API
-	relay  *dispatch.Relay // nil outside of a scheduler
-	server *api.Server     // nil where there is no API
+	relay  *dispatch.Relay  // nil outside of a scheduler
+	server *api.Server      // nil where there is no API
 
 	databases map[string]*store.Target
 	upstreams map[string]*clients.Client

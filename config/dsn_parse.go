@@ -35,11 +35,11 @@ func parseSQLite(rest string) (DSN, error) {
 	file, rawQuery, _ := strings.Cut(rest, "?")
 	switch {
 	case file == "":
-		return DSN{}, errors.New("names no file; write sqlite:path or sqlite::memory:")
+		return DSN{}, errors.New("names no file; write sqlite:path, or sqlite::memory: for none")
 	case strings.HasPrefix(file, "//"):
 		return DSN{}, errors.New("is ambiguous about its path; write sqlite:/absolute/path or sqlite:relative/path, without //")
 	case strings.HasPrefix(file, ":") && file != SQLiteMemory:
-		return DSN{}, errors.New("names no file; write sqlite:path or sqlite::memory:")
+		return DSN{}, errors.New("names no file; write sqlite:path, or sqlite::memory: for none")
 	case strings.ContainsAny(file, "\x00#"):
 		return DSN{}, errors.New("has a # or NUL in its path; name another file")
 	}

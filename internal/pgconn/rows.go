@@ -12,7 +12,7 @@ import (
 type rows struct {
 	c       *conn
 	inner   driver.Rows
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // database/sql gives Next and Close none
 	guard   *guard
 	columns []string // pgdriver's own slice is used again for other queries
 }
@@ -95,7 +95,7 @@ const endTimeout = 5 * time.Second
 type tx struct {
 	c     *conn
 	inner driver.Tx
-	ctx   context.Context
+	ctx   context.Context //nolint:containedctx // database/sql gives Commit and Rollback none
 }
 
 // Commit reports a transaction that the server has aborted as an error: the

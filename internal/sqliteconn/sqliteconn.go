@@ -59,7 +59,7 @@ type DB struct {
 func Open(cfg Config) (*DB, error) {
 	cfg = cfg.withDefaults()
 	if cfg.Path == "" {
-		return nil, errors.New("sqliteconn: path must name a file or be " + Memory)
+		return nil, errors.New("sqliteconn: path is empty; name a file, or write " + Memory + " for none")
 	}
 	if cfg.Path != Memory {
 		if err := makeFile(cfg.Path); err != nil {
