@@ -13,13 +13,14 @@ import (
 // Bounds of group commit. The figures are measured by the benchmark
 // BenchmarkAccept: larger groups gain nothing, more writers only split them.
 const (
-	maxGroupRows    = 1000            // jobs of one commit, unless a single batch is larger
-	maxGroupBytes   = 8 << 20         // of one commit, unless a single batch is larger
-	maxInsertRows   = 1000            // jobs of one INSERT
-	maxWaitingRows  = 50_000          // jobs that may wait for a commit before Accept refuses
-	maxWaitingBytes = 256 << 20       // of jobs that may wait
-	rowBytes        = 512             // of a job besides its args, about
-	groupTimeout    = 8 * time.Second // for one group, its retries included, and for waiting before that
+	maxGroupRows    = 1000             // jobs of one commit, unless a single batch is larger
+	maxGroupBytes   = 8 << 20          // of one commit, unless a single batch is larger
+	maxInsertRows   = 1000             // jobs of one INSERT
+	maxWaitingRows  = 50_000           // jobs that may wait for a commit before Accept refuses
+	maxWaitingBytes = 256 << 20        // of jobs that may wait
+	rowBytes        = 512              // of a job besides its args, about
+	maxWait         = 8 * time.Second  // before a write's group is begun
+	groupTimeout    = 20 * time.Second // for one group, its retries included: 10,000 jobs on a slow disk
 )
 
 // groupWriter turns concurrent writes into commits. A writer takes whatever
@@ -88,7 +89,7 @@ func (g *groupWriter) take() (group []*write, closed bool) {
 		g.waiting = g.waiting[1:]
 		g.rows -= len(w.rows)
 		g.bytes -= w.bytes
-		if w.left.Load() || time.Since(w.since) > groupTimeout {
+		if w.left.Load() || time.Since(w.since) > maxWait {
 			w.finish(job.ErrUnavailable)
 			rows, bytes = rows-len(w.rows), bytes-w.bytes
 			continue
