@@ -39,7 +39,7 @@ var ErrBatchRefused = errors.New("no job of the batch was accepted")
 // that job has been deleted. A key that another process is just writing is
 // waited for. A job whose text cannot be stored is answered job.ErrInvalid.
 //
-// job.ErrUnavailable means that the ledger did not confirm, within some 20 s:
+// job.ErrUnavailable means that the ledger did not confirm, within some 30 s:
 // the jobs may have been written nevertheless, and an idempotency key tells.
 // job.ErrSaturated means that too much waits already; nothing was written. When
 // ctx ends first, its cause is returned and the batch may still be written.
