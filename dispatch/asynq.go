@@ -21,10 +21,10 @@ const doorbellType = "asyncops:doorbell"
 // real Redis; docs/adr/0004-doorbells.md tells which.
 const (
 	doorbellRetries = 5                // strays drain instead of entering the archive at once
-	doorbellTimeout = 5 * time.Minute  // a handler only claims and waits for room
+	doorbellTimeout = 5 * time.Minute  // a handler only claims, for as long as the ledger is away
 	handlers        = 16               // doorbells held at a time; their claims are merged
 	taskCheck       = time.Millisecond // after an empty poll; the poll itself waits for a wake-up
-	asynqShutdown   = 10 * time.Second // handlers return at once when the worker drains
+	asynqShutdown   = 15 * time.Second // when the worker drains, a handler at most sees a claim through and rings again
 )
 
 // doorbellTask is the asynq task of a doorbell: its id, and nothing but the
@@ -74,20 +74,36 @@ func newServer(client redis.UniversalClient, queues map[string]int, strict bool,
 		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return time.Second },
 		IsFailure:                func(error) bool { return false },
 		ShutdownTimeout:          asynqShutdown,
-		Logger:                   asynqLog{log.With("component", "asynq")},
+		Logger:                   &asynqLog{log: log.With("component", "asynq")},
 		LogLevel:                 asynq.WarnLevel,
 	})
 }
 
-// asynqLog passes asynq's lines on. They name task ids, never payloads.
-type asynqLog struct{ log *slog.Logger }
+// asynqLog passes on what asynq says of faults, of all its parts together as of
+// one trouble: while Redis is away each of them complains every few seconds. Its
+// lines name task ids, never payloads.
+type asynqLog struct {
+	log    *slog.Logger
+	faults trouble
+}
 
-func (l asynqLog) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...)) }
-func (l asynqLog) Info(args ...any)  { l.log.Debug(fmt.Sprint(args...)) }
+// Debug logs nothing: it is called for each empty poll.
+func (l *asynqLog) Debug(...any) {}
 
-// Nothing is lost by what asynq warns of.
-func (l asynqLog) Warn(args ...any)  { l.log.Info(fmt.Sprint(args...)) }
-func (l asynqLog) Error(args ...any) { l.log.Warn(fmt.Sprint(args...)) }
+// Info logs at the level of debug: it is about the server's own steps.
+func (l *asynqLog) Info(args ...any) { l.log.Debug("told by asynq", "text", fmt.Sprint(args...)) }
 
-// Fatal is called by asynq only where it would exit the process itself.
-func (l asynqLog) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...)) }
+// Warn logs at the level of debug: nothing is lost by what asynq warns of.
+func (l *asynqLog) Warn(args ...any) { l.Info(args...) }
+
+// Error logs a warning.
+func (l *asynqLog) Error(args ...any) {
+	if l.faults.tell() {
+		l.log.Warn("asynq met a fault", "text", fmt.Sprint(args...))
+	}
+}
+
+// Fatal logs an error; asynq calls it only where it would end the process itself.
+func (l *asynqLog) Fatal(args ...any) {
+	l.log.Error("asynq met a fault", "text", fmt.Sprint(args...))
+}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -24,22 +25,29 @@ type Bell struct {
 	bus    *Bus
 	log    *slog.Logger
 	queue  chan []job.Doorbell // the ledger's writers send, Run receives
-	quiet  atomic.Int64        // until when, in Unix nanoseconds, nothing is rung: Redis was away
+	opened time.Time
+	quiet  atomic.Int64 // until when, in nanoseconds since opened, nothing is rung: Redis was away
 
 	mu     sync.Mutex
 	ledger UnringLedger // guarded by mu; set by Attach
+
+	away, full trouble
 }
 
 const (
-	bellQueue   = 4096
-	bellRingers = 4
-	quietTime   = time.Second
+	bellQueue     = 4096
+	bellRingers   = 4
+	quietTime     = time.Second
+	unringTimeout = 5 * time.Second
 )
+
+// errQuiet says that Redis was away a moment ago.
+var errQuiet = errors.New("dispatch: redis did not take the latest doorbell")
 
 // NewBell returns a bell. Without a broker it only wakes this process's
 // workers.
 func NewBell(broker *Broker, bus *Bus, log *slog.Logger) *Bell {
-	b := &Bell{bus: bus, log: log, queue: make(chan []job.Doorbell, bellQueue)}
+	b := &Bell{bus: bus, log: log, queue: make(chan []job.Doorbell, bellQueue), opened: time.Now()}
 	if broker != nil {
 		b.client = asynq.NewClientFromRedisClient(broker.client)
 	}
@@ -53,28 +61,32 @@ func (b *Bell) Attach(l UnringLedger) {
 	b.ledger = l
 }
 
-// Ready reports whether Redis took the latest doorbell.
-func (b *Bell) Ready() bool { return b.client != nil && time.Now().UnixNano() > b.quiet.Load() }
+// Ready reports whether Redis took the latest doorbell, or may take the next.
+func (b *Bell) Ready() bool {
+	return b.client != nil && time.Since(b.opened) >= time.Duration(b.quiet.Load())
+}
 
 // Ring rings soon. It never waits: what finds no room is found by the relay.
 func (b *Bell) Ring(bells []job.Doorbell) {
 	if b.client == nil {
-		b.bus.hintHere(due)
+		b.bus.wakeHere()
 		return
 	}
-	rung := bells[:0:0]
+	named := bells[:0:0]
 	for _, bell := range bells {
 		if bell.ID != "" {
-			rung = append(rung, bell)
+			named = append(named, bell)
 		}
 	}
-	if len(rung) == 0 {
+	if len(named) == 0 {
 		return
 	}
 	select {
-	case b.queue <- rung:
+	case b.queue <- named:
 	default:
-		b.log.Warn("too many doorbells to ring; the relay will find the jobs", "doorbells", len(rung))
+		if b.full.tell() {
+			b.log.Warn("too many doorbells to ring; the relay will find the jobs", "doorbells", len(named))
+		}
 	}
 }
 
@@ -107,8 +119,9 @@ func (b *Bell) ring(bells []job.Doorbell) {
 	defer cancel()
 	for i, bell := range bells {
 		if err := b.enqueue(ctx, bell); err != nil {
-			b.quiet.Store(time.Now().Add(quietTime).UnixNano())
-			b.log.Warn("doorbells not rung; the relay will ring when Redis is back", "doorbells", len(bells)-i, "error", err)
+			if b.away.tell() {
+				b.log.Warn("doorbells not rung; the relay will ring when Redis is back", "error", err)
+			}
 			b.unring(bells[i:])
 			break
 		}
@@ -116,11 +129,20 @@ func (b *Bell) ring(bells []job.Doorbell) {
 	b.bus.rung()
 }
 
+// enqueue keeps quiet for a while after Redis did not answer.
 func (b *Bell) enqueue(ctx context.Context, bell job.Doorbell) error {
 	if !b.Ready() {
 		return errQuiet
 	}
-	return enqueue(ctx, b.client, bell)
+	err := enqueue(ctx, b.client, bell)
+	if err != nil {
+		b.quiet.Store(int64(time.Since(b.opened) + quietTime))
+		return err
+	}
+	if b.away.over() {
+		b.log.Info("doorbells are rung again")
+	}
+	return nil
 }
 
 func (b *Bell) unring(bells []job.Doorbell) {
@@ -130,9 +152,9 @@ func (b *Bell) unring(bells []job.Doorbell) {
 	if ledger == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), claimTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), unringTimeout)
 	defer cancel()
-	if err := ledger.Unring(ctx, bells); err != nil {
+	if err := ledger.Unring(ctx, bells); err != nil && b.away.tell() {
 		b.log.Warn("doorbells not taken off; the relay will find the jobs", "doorbells", len(bells), "error", err)
 	}
 }

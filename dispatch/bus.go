@@ -3,11 +3,7 @@ package dispatch
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/asyncops/asyncops/job"
 )
@@ -21,91 +17,66 @@ const (
 )
 
 // Bus carries hints between the parts of a process and, with a broker, between
-// processes. A hint may be lost, late or repeated. It is safe for concurrent use.
+// processes. A hint may be lost, late or repeated; giving one never waits. It is
+// safe for concurrent use.
 type Bus struct {
 	broker *Broker // nil: this process only
 	log    *slog.Logger
+	unsent chan struct{} // one slot: outgoing has something
 
-	mu    sync.Mutex
-	hints map[chan struct{}]hint       // guarded by mu; one slot each, the bus sends
-	stops map[chan job.ID]bool         // guarded by mu; the bus sends and never waits
-	ended map[job.ID][]chan<- struct{} // guarded by mu; closed by the bus
+	mu       sync.Mutex
+	hints    map[chan struct{}]hint       // guarded by mu; one slot each, the bus sends
+	stops    map[chan job.ID]bool         // guarded by mu; the bus sends
+	ended    map[job.ID][]chan<- struct{} // guarded by mu; closed by the bus
+	outgoing outgoing                     // guarded by mu
+	waits    bool                         // somebody here wants to know which jobs end; guarded by mu
+
+	away trouble
 }
 
-// NewBus returns a bus. Without a broker it reaches this process only.
+// NewBus returns a bus. Without a broker it reaches this process only; with
+// one, Run must run for hints to leave the process and to come in.
 func NewBus(broker *Broker, log *slog.Logger) *Bus {
 	return &Bus{
-		broker: broker, log: log,
+		broker: broker, log: log, unsent: make(chan struct{}, 1),
 		hints: map[chan struct{}]hint{}, stops: map[chan job.ID]bool{}, ended: map[job.ID][]chan<- struct{}{},
 	}
 }
 
-// Run passes on what other processes say, until ctx ends.
+// Run passes hints on until ctx ends, and then those that are left.
 func (b *Bus) Run(ctx context.Context) error {
 	if b.broker == nil {
 		<-ctx.Done()
 		return nil
 	}
-	sub := b.broker.client.Subscribe(ctx, string(rung), string(due), stopChannel, endedChannel)
-	defer func() { _ = sub.Close() }()                   // nothing is sent on it
-	messages := sub.Channel(redis.WithChannelSize(1024)) // reconnects by itself
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case m, ok := <-messages:
-			if !ok {
-				return nil
-			}
-			b.deliver(m.Channel, m.Payload)
-		}
-	}
-}
-
-func (b *Bus) deliver(channel, payload string) {
-	switch channel {
-	case string(rung), string(due):
-		b.hintHere(hint(channel))
-	case stopChannel:
-		b.stopHere(job.ID(payload))
-	case endedChannel:
-		ids := strings.Fields(payload)
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		for _, id := range ids {
-			b.endHere(job.ID(id))
-		}
-	}
-}
-
-// publish tells the other processes; what cannot be told is dropped.
-func (b *Bus) publish(channel, payload string) {
-	if b.broker == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
-	defer cancel()
-	if err := b.broker.client.Publish(ctx, channel, payload).Err(); err != nil {
-		b.log.Debug("hint not sent", "channel", channel, "error", err)
-	}
+	var sending sync.WaitGroup
+	sending.Go(func() { b.send(ctx) })
+	defer sending.Wait()
+	return b.receive(ctx)
 }
 
 // Due says that jobs may have become startable that nobody rings for.
 func (b *Bus) Due() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.hintHere(due)
-	b.publish(string(due), "")
+	b.tellOthers(func(o *outgoing) { o.due = true })
 }
 
 // rung says that there are new doorbells.
 func (b *Bus) rung() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.hintHere(rung)
-	b.publish(string(rung), "")
+	b.tellOthers(func(o *outgoing) { o.rung = true })
 }
 
 // Stop says that a caller wants a running job to end.
 func (b *Bus) Stop(id job.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.stopHere(id)
-	b.publish(stopChannel, string(id))
+	b.tellOthers(func(o *outgoing) { o.stop(id) })
 }
 
 // Ended says that jobs have reached a terminal state.
@@ -114,24 +85,20 @@ func (b *Bus) Ended(ids []job.ID) {
 		return
 	}
 	b.mu.Lock()
-	for _, id := range ids {
-		b.endHere(id)
-	}
-	b.mu.Unlock()
-	if b.broker == nil {
-		return
-	}
-	var text strings.Builder
-	for _, id := range ids {
-		text.WriteString(string(id))
-		text.WriteByte(' ')
-	}
-	b.publish(endedChannel, text.String())
+	defer b.mu.Unlock()
+	b.endHere(ids)
+	b.tellOthers(func(o *outgoing) { o.end(ids) })
 }
 
-func (b *Bus) hintHere(h hint) {
+// wakeHere is Due for this process only.
+func (b *Bus) wakeHere() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.hintHere(due)
+}
+
+// hintHere requires mu.
+func (b *Bus) hintHere(h hint) {
 	for c, wanted := range b.hints {
 		if wanted != h {
 			continue
@@ -143,9 +110,8 @@ func (b *Bus) hintHere(h hint) {
 	}
 }
 
+// stopHere requires mu.
 func (b *Bus) stopHere(id job.ID) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	for c := range b.stops {
 		select {
 		case c <- id:
@@ -155,11 +121,13 @@ func (b *Bus) stopHere(id job.ID) {
 }
 
 // endHere requires mu.
-func (b *Bus) endHere(id job.ID) {
-	for _, c := range b.ended[id] {
-		close(c)
+func (b *Bus) endHere(ids []job.ID) {
+	for _, id := range ids {
+		for _, c := range b.ended[id] {
+			close(c)
+		}
+		delete(b.ended, id)
 	}
-	delete(b.ended, id)
 }
 
 // listen returns a channel that receives after the hint, and a func that ends it.
@@ -210,15 +178,20 @@ func (b *Bus) waitEnded(id job.ID) (<-chan struct{}, func()) {
 	}
 }
 
-// sleep waits for d, a wake-up or the end of ctx, and reports whether ctx lasts.
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-	case <-wake:
+// awaited lists the jobs that somebody here waits for.
+func (b *Bus) awaited() []job.ID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ids := make([]job.ID, 0, len(b.ended))
+	for id := range b.ended {
+		ids = append(ids, id)
 	}
-	return ctx.Err() == nil
+	return ids
+}
+
+// endedHere is Ended for this process only.
+func (b *Bus) endedHere(ids []job.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.endHere(ids)
 }

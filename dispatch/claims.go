@@ -22,13 +22,21 @@ type claims struct {
 	ledger ClaimLedger
 	lease  *lease
 	log    *slog.Logger
-	asks   chan ask // handlers send; run receives
+	asks   chan ask // doorbells send; run receives
+
+	away trouble
 }
 
 // ask is the claim of one doorbell.
 type ask struct {
 	ids    []job.ID
-	answer chan []job.Job // one slot
+	answer chan answer // one slot
+}
+
+// answer is what an ask got.
+type answer struct {
+	jobs []job.Job // now this worker's to run
+	ok   bool      // the ledger has answered: the other jobs are not to be had
 }
 
 const (
@@ -41,17 +49,17 @@ func newClaims(ledger ClaimLedger, lease *lease, log *slog.Logger) *claims {
 	return &claims{ledger: ledger, lease: lease, log: log, asks: make(chan ask)}
 }
 
-// claim returns those of the jobs that are now this worker's to run. It tries
-// until the ledger answers; false means that ctx ended first.
-func (c *claims) claim(ctx context.Context, ids []job.ID) ([]job.Job, bool) {
-	a := ask{ids: ids, answer: make(chan []job.Job, 1)}
+// claim claims the jobs, and tries while the ledger is away. The answer is not
+// ok, and no job claimed, when ctx or run's ended first, or when the ledger
+// objects to the claim.
+func (c *claims) claim(ctx context.Context, ids []job.ID) answer {
+	a := ask{ids: ids, answer: make(chan answer, 1)}
 	select {
 	case c.asks <- a:
 	case <-ctx.Done():
-		return nil, false
+		return answer{}
 	}
-	jobs := <-a.answer // run answers every ask it takes, also when ctx ends
-	return jobs, jobs != nil
+	return <-a.answer // run answers every ask that it takes, also when ctx ends
 }
 
 // run answers asks until ctx ends.
@@ -75,49 +83,58 @@ func (c *claims) run(ctx context.Context) {
 				break more
 			}
 		}
-		c.answer(asks, c.ask(ctx, ids))
+		dealOut(asks, c.ask(ctx, ids))
 	}
 }
 
-// ask claims until the ledger answers; nil means that ctx ended first.
-func (c *claims) ask(ctx context.Context, ids []job.ID) []job.Job {
+// ask claims until the ledger answers or ctx ends.
+func (c *claims) ask(ctx context.Context, ids []job.ID) answer {
 	for {
-		if worker, ok := c.lease.worker(); ok {
-			// A claim that is cut short may have been made: it is seen through.
-			timed, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
-			jobs, err := c.ledger.Claim(timed, worker, ids, len(ids))
-			cancel()
-			if err == nil {
-				return append(make([]job.Job, 0, len(jobs)), jobs...)
+		var err error
+		if worker, ok := c.lease.current(); ok {
+			var jobs []job.Job
+			if jobs, err = c.try(ctx, worker, ids); err == nil {
+				c.away.over()
+				return answer{jobs: jobs, ok: true}
 			}
-			c.log.Warn("jobs not claimed, will try again", "jobs", len(ids), "error", err)
-			if !errors.Is(err, job.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
-				return []job.Job{} // the relay will ring again
+			if errors.Is(err, job.ErrLeaseLost) {
+				err = nil
+				c.lease.renewSoon()
+			} else if c.away.tell() {
+				c.log.Warn("jobs not claimed, will try again", "jobs", len(ids), "error", err)
 			}
 		}
-		if !sleep(ctx, claimAgain, nil) {
-			return nil
+		if !sleep(ctx, claimAgain, nil) || objects(err) {
+			return answer{}
 		}
 	}
 }
 
-// answer deals the jobs out to those who asked for them.
-func (c *claims) answer(asks []ask, jobs []job.Job) {
-	if len(asks) == 1 || jobs == nil {
+// try claims once. A claim that is cut short may have been made, so it is seen
+// through when ctx ends.
+func (c *claims) try(ctx context.Context, worker string, ids []job.ID) ([]job.Job, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
+	defer cancel()
+	return c.ledger.Claim(ctx, worker, ids, len(ids))
+}
+
+// dealOut gives each ask those of the jobs that it asked for.
+func dealOut(asks []ask, got answer) {
+	if len(asks) == 1 || !got.ok {
 		for _, a := range asks {
-			a.answer <- jobs
+			a.answer <- got
 		}
 		return
 	}
-	byID := make(map[job.ID]int, len(jobs))
-	for i := range jobs {
-		byID[jobs[i].ID] = i
+	byID := make(map[job.ID]int, len(got.jobs))
+	for i := range got.jobs {
+		byID[got.jobs[i].ID] = i
 	}
 	for _, a := range asks {
-		mine := make([]job.Job, 0, len(a.ids))
+		mine := answer{ok: true}
 		for _, id := range a.ids {
 			if i, ok := byID[id]; ok {
-				mine = append(mine, jobs[i])
+				mine.jobs = append(mine.jobs, got.jobs[i])
 				delete(byID, id) // rung twice: one of them runs it
 			}
 		}

@@ -3,58 +3,71 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// dequeueClient is the client that an asynq server dequeues through. It turns
-// the polling of empty queues into waiting: when all queues were found empty it
-// holds the last answer back until somebody rings, or for maxIdle. When Redis
-// does not answer, it slows the server's loop down, which would spin.
+// dequeueClient is the client that an asynq server dequeues through. It lets
+// the server ask only while the worker has room, so that a busy worker takes no
+// doorbell. It turns the polling of empty queues into waiting: when all queues
+// were found empty it holds the last answer back until somebody rings, or for
+// maxIdle. When Redis does not answer, it slows the server's loop down, which
+// would spin.
 //
-// asynq dequeues from one goroutine, so the count of empty answers needs no lock.
+// asynq dequeues from one goroutine, so the counts need no lock.
 type dequeueClient struct {
 	redis.UniversalClient
 
-	queues int             // that the server asks in turn
-	wake   <-chan struct{} // one slot; a hint that something may be there
-	stop   chan struct{}   // closed by release
-	once   sync.Once
+	queues int                            // that the server asks in turn
+	room   func(ctx context.Context) bool // waits for room; false when ctx ends first
+	wake   <-chan struct{}                // one slot; a hint that something may be there
+	done   <-chan struct{}                // closed when the worker takes no more work
 
 	empty   int           // empty answers in a row
 	backoff time.Duration // after the latest error
 }
 
 const (
-	maxIdle         = 500 * time.Millisecond // the net for lost wake-ups
+	// maxIdle is how long an answer is held back: the net for lost wake-ups. It
+	// is short because asynq counts the lease of a doorbell, 30 s, from before.
+	maxIdle         = 500 * time.Millisecond
 	minErrorBackoff = 50 * time.Millisecond
 	maxErrorBackoff = time.Second
 )
 
-func newDequeueClient(client redis.UniversalClient, queues int, wake <-chan struct{}) *dequeueClient {
-	return &dequeueClient{UniversalClient: client, queues: queues, wake: wake, stop: make(chan struct{})}
-}
-
-// release ends all waiting, now and later, so that the server can stop.
-func (c *dequeueClient) release() { c.once.Do(func() { close(c.stop) }) }
-
 // EvalSha runs a script; asynq's dequeue is told by its keys.
 func (c *dequeueClient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	cmd := c.UniversalClient.EvalSha(ctx, sha, keys, args...)
-	if len(keys) == 4 && isPendingKey(keys[0]) {
-		c.pace(cmd.Err())
+	ask := func() *redis.Cmd { return c.UniversalClient.EvalSha(ctx, sha, keys, args...) }
+	if !isDequeue(keys) {
+		return ask()
 	}
-	return cmd
+	return c.dequeue(ctx, ask)
 }
 
 // Eval is what asynq falls back to when Redis does not know the script yet.
 func (c *dequeueClient) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	cmd := c.UniversalClient.Eval(ctx, script, keys, args...)
-	if len(keys) == 4 && isPendingKey(keys[0]) {
-		c.pace(cmd.Err())
+	ask := func() *redis.Cmd { return c.UniversalClient.Eval(ctx, script, keys, args...) }
+	if !isDequeue(keys) {
+		return ask()
 	}
+	return c.dequeue(ctx, ask)
+}
+
+func isDequeue(keys []string) bool { return len(keys) == 4 && isPendingKey(keys[0]) }
+
+// dequeue asks if there is room, or soon is. Otherwise the queue is as good as
+// empty.
+func (c *dequeueClient) dequeue(ctx context.Context, ask func() *redis.Cmd) *redis.Cmd {
+	timed, cancel := context.WithTimeout(ctx, maxIdle)
+	defer cancel()
+	if !c.room(timed) || c.stopped() {
+		nothing := redis.NewCmd(ctx)
+		nothing.SetErr(redis.Nil)
+		return nothing
+	}
+	cmd := ask()
+	c.pace(cmd.Err())
 	return cmd
 }
 
@@ -76,12 +89,21 @@ func (c *dequeueClient) pace(err error) {
 	}
 }
 
+func (c *dequeueClient) stopped() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func (c *dequeueClient) wait(d time.Duration, wake <-chan struct{}) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-wake:
-	case <-c.stop:
+	case <-c.done:
 	}
 }

@@ -3,10 +3,13 @@ package dispatch
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/asyncops/asyncops/job"
 )
 
 // direct is the source of work that needs no Redis: it claims what is due
@@ -19,6 +22,8 @@ type direct struct {
 	exec   *executor
 	bus    *Bus
 	log    *slog.Logger
+
+	away trouble
 }
 
 const (
@@ -32,11 +37,21 @@ func (d *direct) run(ctx context.Context) error {
 	defer forget()
 	for d.exec.slots.awaitRoom(ctx) {
 		took, err := d.round(ctx)
-		if err != nil {
-			d.log.Warn("jobs not claimed, will try again", "error", err)
+		switch {
+		case errors.Is(err, job.ErrLeaseLost):
+			d.lease.renewSoon()
+		case err != nil:
+			if d.away.tell() {
+				d.log.Warn("jobs not claimed, will try again", "error", err)
+			}
+		case took == 0 && d.exec.slots.room() > 0:
+			d.away.over()
+			if !sleep(ctx, directPoll, wake) {
+				return nil
+			}
 		}
-		if took == 0 && !sleep(ctx, directPoll, wake) {
-			break
+		if err != nil && !sleep(ctx, claimAgain, nil) { // a wake-up must not make this a hot loop
+			return nil
 		}
 	}
 	return nil
@@ -46,18 +61,17 @@ func (d *direct) run(ctx context.Context) error {
 // queue takes more than its weight's share of the free slots while others have
 // work; what they leave, the first with work take.
 func (d *direct) round(ctx context.Context) (took int, err error) {
-	worker, ok := d.lease.worker()
+	worker, ok := d.lease.current()
 	if !ok {
 		return 0, nil
 	}
-	free, _ := d.exec.slots.look()
-	order := d.order()
+	free := d.exec.slots.room()
 	total := 0
 	for _, weight := range d.queues {
 		total += weight
 	}
-	hungry := order[:0:0] // those that used their whole share
-	for _, queue := range order {
+	var hungry []string // those that used their whole share
+	for _, queue := range d.order() {
 		share := max(1, (free*d.queues[queue]+total-1)/total)
 		if d.strict {
 			share = free
@@ -67,13 +81,12 @@ func (d *direct) round(ctx context.Context) (took int, err error) {
 		if err != nil {
 			return took, err
 		}
-		if n == share {
+		if n >= min(share, maxClaim) {
 			hungry = append(hungry, queue)
 		}
 	}
 	for _, queue := range hungry {
-		left, _ := d.exec.slots.look()
-		n, err := d.claim(ctx, worker, queue, left)
+		n, err := d.claim(ctx, worker, queue, d.exec.slots.room())
 		took += n
 		if err != nil {
 			return took, err
@@ -100,55 +113,22 @@ func (d *direct) order() []string {
 	return order
 }
 
+// claim starts up to n jobs of the queue, as many as there are free slots.
 func (d *direct) claim(ctx context.Context, worker, queue string, n int) (int, error) {
 	n = d.exec.slots.take(min(n, maxClaim))
 	if n == 0 {
 		return 0, nil
 	}
-	timed, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
-	defer cancel()
-	jobs, err := d.ledger.ClaimDue(timed, worker, queue, n)
+	jobs, err := d.claimDue(ctx, worker, queue, n)
 	d.exec.slots.give(n - len(jobs))
 	d.exec.start(jobs)
 	return len(jobs), err
 }
 
-// lane runs jobs that were running at more than one of their workers' deaths,
-// one at a time: the one that kills its worker dies alone.
-type lane struct {
-	ledger ClaimLedger
-	lease  *lease
-	queues []string
-	exec   *executor
-	log    *slog.Logger
-}
-
-const lanePoll = time.Second
-
-func (l *lane) run(ctx context.Context) {
-	for sleep(ctx, lanePoll, nil) {
-		for ctx.Err() == nil && l.next(ctx) {
-		}
-	}
-}
-
-// next runs one isolated job to its end, and reports whether there was one.
-func (l *lane) next(ctx context.Context) bool {
-	worker, ok := l.lease.worker()
-	if !ok || l.exec.slots.take(1) == 0 {
-		return false
-	}
-	timed, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
-	jobs, err := l.ledger.ClaimIsolated(timed, worker, l.queues)
-	cancel()
-	if err != nil || len(jobs) == 0 {
-		l.exec.slots.give(1)
-		return false // the ledger's absence is told by the lease
-	}
-	l.log.Warn("running a job alone: its workers died", "job", jobs[0].ID, "kind", jobs[0].Kind, "crashes", jobs[0].Crashes)
-	select {
-	case <-l.exec.startOne(&jobs[0]):
-	case <-ctx.Done():
-	}
-	return true
+// claimDue is one claim. One that is cut short may have been made, so it is
+// seen through when ctx ends.
+func (d *direct) claimDue(ctx context.Context, worker, queue string, n int) ([]job.Job, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
+	defer cancel()
+	return d.ledger.ClaimDue(ctx, worker, queue, n)
 }

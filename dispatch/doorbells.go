@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 
@@ -18,12 +17,9 @@ type BellLedger interface {
 }
 
 // doorbells is the source of work that Redis moves: an asynq server whose
-// handler claims a doorbell's jobs and hands them to the executor.
-//
-// asynq takes a token before it dequeues and a handler keeps its token while
-// the slots are full, so that a busy worker takes no doorbell. Those it holds
-// are spent: jobs it had no slot for have been rung again. No job waits behind
-// a busy worker.
+// handler claims a doorbell's jobs and hands them to the executor. No handler
+// outlives its claims, so that asynq's leases, timeouts and acks never cover a
+// running job.
 type doorbells struct {
 	broker *Broker
 	client *asynq.Client
@@ -34,7 +30,13 @@ type doorbells struct {
 	exec   *executor
 	bus    *Bus
 	log    *slog.Logger
+
+	unrung trouble
 }
+
+// minDoorbell is the fewest jobs for which a worker that has too little room
+// makes doorbells of their own.
+const minDoorbell = 10
 
 // run takes doorbells until ctx ends, and returns when no handler runs.
 func (d *doorbells) run(ctx context.Context) error {
@@ -46,8 +48,13 @@ func (d *doorbells) run(ctx context.Context) error {
 	defer func() { _ = conn.Close() }() // everything sent on it has been answered or given up
 	wake, forget := d.bus.listen(rung)
 	defer forget()
-	dequeue := newDequeueClient(conn, len(d.queues), wake)
-	server := newServer(dequeue, d.queues, d.strict, d.log)
+	var claiming sync.WaitGroup
+	claiming.Go(func() { d.claims.run(ctx) })
+	defer claiming.Wait()
+
+	server := newServer(&dequeueClient{
+		UniversalClient: conn, queues: len(d.queues), room: d.exec.slots.awaitRoom, wake: wake, done: ctx.Done(),
+	}, d.queues, d.strict, d.log)
 	handler := asynq.HandlerFunc(func(taskCtx context.Context, task *asynq.Task) error {
 		// asynq's context ends when Redis is away; ours when the worker drains.
 		// What was claimed is seen through either way.
@@ -62,7 +69,6 @@ func (d *doorbells) run(ctx context.Context) error {
 		return err
 	}
 	<-ctx.Done()
-	dequeue.release()
 	server.Stop()
 	server.Shutdown()
 	return nil
@@ -75,48 +81,67 @@ func merge(a, b context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// answer claims the doorbell's jobs, as many as there are free slots, starts
-// them, rings again for the others, and waits for room.
+// answer claims and starts the doorbell's jobs, as many at a time as there are
+// free slots. Where none becomes free within a lull, or the worker drains, it
+// rings again for the rest: no job waits behind a busy worker.
 func (d *doorbells) answer(ctx context.Context, bell job.Doorbell) {
-	if len(bell.Jobs) == 0 {
-		return
-	}
-	n := d.exec.slots.take(len(bell.Jobs))
-	mine, rest := bell.Jobs[:n], bell.Jobs[n:]
-	if len(rest) > 0 {
-		d.ringAgain(ctx, bell, rest)
-	}
-	if n > 0 {
-		jobs, ok := d.claims.claim(ctx, mine)
-		d.exec.slots.give(n - len(jobs))
-		d.exec.start(jobs)
-		if ok && len(jobs) < n {
-			d.refuse(ctx, bell, without(mine, jobs))
+	left, fitted := bell.Jobs, 0
+	for len(left) > 0 {
+		n := d.exec.slots.takeSoon(ctx, len(left))
+		if n == 0 {
+			break
 		}
+		got := d.claims.claim(ctx, left[:n])
+		d.exec.slots.give(n - len(got.jobs))
+		d.exec.start(got.jobs)
+		if !got.ok {
+			break
+		}
+		if len(got.jobs) < n {
+			d.refuse(ctx, bell, without(left[:n], got.jobs))
+		}
+		left, fitted = left[n:], max(fitted, n)
 	}
-	d.exec.slots.awaitRoom(ctx)
+	if len(left) > 0 {
+		d.ringAgain(ctx, bell, left, fitted)
+	}
 }
 
-// ringAgain rings a doorbell of their own for jobs that this worker has no
-// slot for, so that another may take them.
-func (d *doorbells) ringAgain(ctx context.Context, bell job.Doorbell, rest []job.ID) {
-	next := job.Doorbell{ID: string(job.NewID()), Queue: bell.Queue, Jobs: rest}
+// ringAgain rings for jobs that this worker has no slot for, so that another
+// may take them: by doorbells of the size that fitted here, because each of
+// them may meet a worker that has as little room.
+func (d *doorbells) ringAgain(ctx context.Context, bell job.Doorbell, left []job.ID, fitted int) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
-	err := d.ledger.Reassign(ctx, bell.ID, next)
-	if err == nil {
-		if err = enqueue(ctx, d.client, next); err == nil {
-			d.bus.rung()
+	size := len(left)
+	if fitted > 0 {
+		size = max(fitted, minDoorbell)
+	}
+	for len(left) > 0 {
+		next := job.Doorbell{ID: string(job.NewID()), Queue: bell.Queue, Jobs: left[:min(size, len(left))]}
+		err := d.ledger.Reassign(ctx, bell.ID, next)
+		if err == nil {
+			err = enqueue(ctx, d.client, next)
+		}
+		if err != nil {
+			if d.unrung.tell() {
+				d.log.Warn("jobs not rung again; the relay will ring", "queue", bell.Queue, "jobs", len(left), "error", err)
+			}
+			d.refuse(ctx, next, next.Jobs)
+			d.refuse(ctx, bell, left)
 			return
 		}
+		left = left[len(next.Jobs):]
 	}
-	d.log.Warn("jobs not rung again; the relay will find them", "queue", bell.Queue, "jobs", len(rest), "error", err)
+	d.bus.rung()
 }
 
+// refuse tells the relay to ring for jobs of the doorbell as soon as they may
+// start. Where that fails, it finds them by itself, later.
 func (d *doorbells) refuse(ctx context.Context, bell job.Doorbell, ids []job.ID) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redisTimeout)
 	defer cancel()
-	if err := d.ledger.Refuse(ctx, bell.ID, ids); err != nil && !errors.Is(err, job.ErrUnavailable) {
+	if err := d.ledger.Refuse(ctx, bell.ID, ids); err != nil && d.unrung.tell() {
 		d.log.Warn("doorbell not taken off; the relay will find the jobs", "queue", bell.Queue, "jobs", len(ids), "error", err)
 	}
 }
@@ -134,26 +159,4 @@ func without(ids []job.ID, jobs []job.Job) []job.ID {
 		}
 	}
 	return rest
-}
-
-// source runs something that takes work until its context ends, in the
-// background.
-type source struct {
-	cancel context.CancelFunc
-	done   sync.WaitGroup
-	err    error // of run; read after done
-}
-
-func startSource(run func(context.Context) error) *source {
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &source{cancel: cancel}
-	s.done.Go(func() { s.err = run(ctx) })
-	return s
-}
-
-// stop ends the taking of work and waits until none is being taken.
-func (s *source) stop() error {
-	s.cancel()
-	s.done.Wait()
-	return s.err
 }

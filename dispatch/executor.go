@@ -18,7 +18,7 @@ type Handler interface {
 	// Run does the job once. It stops when ctx ends, whose cause says why:
 	// job.ErrTimeout, job.ErrDeadline, job.ErrCanceled, job.ErrDraining or
 	// job.ErrLeaseLost. An error that is no *job.Failure is taken for retryable
-	// and internal.
+	// and internal, or for ambiguous where the job must run once only.
 	Run(ctx context.Context, j *job.Job) (job.Result, error)
 	// Seal makes sure that no earlier run of the job can take effect any more.
 	// If one already has, applied is true and result is what it stored.
@@ -29,22 +29,40 @@ type Handler interface {
 type Meter interface {
 	// Active is called when a run begins, and done when it has ended.
 	Active(queue string) (done func())
+	// Started counts a run of a job that had been due for waited.
 	Started(j *job.Job, waited time.Duration)
+	// Finished counts a run whose outcome is in the ledger.
 	Finished(j *job.Job, o job.Outcome, ran time.Duration)
-	Fenced(jobs int) // outcomes that were refused because the run had been superseded
+	// Fenced counts outcomes that were refused because their runs had been
+	// superseded.
+	Fenced(jobs int)
+
+	EndMeter
 }
 
 // executor runs claimed jobs, each in a goroutine under its own context: not
 // under asynq's, which ends when Redis is away.
 type executor struct {
-	handler Handler
-	meter   Meter
-	log     *slog.Logger
-	finish  func(finished)
-	slots   *slots
+	handler   Handler
+	meter     Meter
+	log       *slog.Logger
+	finish    func(finished)
+	holds     func(worker string) bool // whether the life that claimed a job still has a lease
+	sealAgain time.Duration            // WorkerConfig.SealInterval
+	slots     *slots
 
 	mu      sync.Mutex
-	running map[job.ID]context.CancelCauseFunc // guarded by mu
+	running map[runID]context.CancelCauseFunc // guarded by mu
+	drained bool                              // jobs that come yet are handed back; guarded by mu
+
+	sealing trouble
+}
+
+// runID names one run. A superseded one may still be on its way out while its
+// job runs here again.
+type runID struct {
+	job   job.ID
+	epoch int64
 }
 
 // finished is a run that has ended and is not yet written down.
@@ -54,111 +72,133 @@ type finished struct {
 	ran     time.Duration
 }
 
-func newExecutor(size int, h Handler, m Meter, log *slog.Logger, finish func(finished)) *executor {
+func newExecutor(cfg WorkerConfig, h Handler, m Meter, log *slog.Logger, finish func(finished)) *executor {
 	return &executor{
-		handler: h, meter: m, log: log, finish: finish, slots: newSlots(size),
-		running: map[job.ID]context.CancelCauseFunc{},
+		handler: h, meter: m, log: log, finish: finish, sealAgain: cfg.SealInterval, slots: newSlots(cfg.Concurrency),
+		running: map[runID]context.CancelCauseFunc{},
 	}
 }
 
-// start runs the jobs. The caller has taken a slot for each; it is given back
-// when the run has ended and its outcome has been handed on.
+// start runs the jobs in the background. The caller has taken a slot for each;
+// it is given back when the run has ended and its outcome has been handed on.
 func (e *executor) start(jobs []job.Job) {
 	for i := range jobs {
-		e.startOne(&jobs[i])
+		j := jobs[i] // one that runs for long does not keep the others' args in memory
+		go func() {
+			defer e.slots.give(1)
+			e.run(&j)
+		}()
 	}
 }
 
-// startOne is start for one job. The channel is closed when it has ended.
-func (e *executor) startOne(j *job.Job) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		e.run(j)
-		e.slots.give(1)
-	}()
-	return done
-}
-
+// run runs a claimed job and hands its outcome on.
 func (e *executor) run(j *job.Job) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	id := runID{j.ID, j.Epoch}
 	e.mu.Lock()
-	e.running[j.ID] = cancel
+	e.running[id] = cancel
+	late := e.drained
 	e.mu.Unlock()
 	defer func() {
 		e.mu.Lock()
-		delete(e.running, j.ID)
+		delete(e.running, id)
 		e.mu.Unlock()
 	}()
-	defer e.meter.Active(j.Queue)()
 	began := time.Now()
-	waited := began.Sub(j.RunAt)
-	e.meter.Started(j, max(0, waited))
-	var o job.Outcome
-	if j.Verdict != nil {
-		o = e.seal(ctx, j, *j.Verdict)
-	} else {
-		o = e.attempt(ctx, j)
+	// Where the answer to the claim took too long, somebody else may have the job.
+	o := job.Outcome{State: job.Pending}
+	if !late && e.holds(j.Worker) {
+		o = e.outcome(ctx, j)
 	}
 	o.Job, o.Epoch = j.ID, j.Epoch
 	e.finish(finished{job: j, outcome: o, ran: time.Since(began)})
 }
 
+// outcome does what the job was claimed for.
+func (e *executor) outcome(ctx context.Context, j *job.Job) job.Outcome {
+	if j.Verdict != nil {
+		return e.seal(ctx, j, *j.Verdict)
+	}
+	defer e.meter.Active(j.Queue)()
+	e.meter.Started(j, max(0, j.StartedAt.Sub(j.RunAt)))
+	return e.attempt(ctx, j)
+}
+
 // attempt runs the handler within the job's time limits.
 func (e *executor) attempt(parent context.Context, j *job.Job) job.Outcome {
-	timeout := j.Options.Timeout
-	if timeout == 0 {
-		timeout = job.DefaultTimeout
+	limit, cause := j.Options.Timeout, job.ErrTimeout
+	if limit == 0 {
+		limit = job.DefaultTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(parent, timeout, job.ErrTimeout)
-	defer cancel()
 	if !j.Deadline.IsZero() {
-		var stop context.CancelFunc
-		ctx, stop = context.WithDeadlineCause(ctx, j.Deadline, job.ErrDeadline)
-		defer stop()
+		// Both are times of the ledger's clock: ours may differ.
+		if left := j.Deadline.Sub(j.StartedAt); left < limit {
+			limit, cause = left, job.ErrDeadline
+		}
 	}
+	ctx, cancel := context.WithTimeoutCause(parent, limit, cause)
+	defer cancel()
 	result, err := e.call(ctx, j)
 	if err == nil {
 		return job.Outcome{State: job.Completed, Result: result.Value, Summary: result.Summary}
 	}
-	return e.failed(parent, j, asFailure(err), context.Cause(ctx))
+	return e.failed(parent, j, asFailure(j, err), context.Cause(ctx))
 }
 
-// call runs the handler and turns a panic into a failure.
+// call runs the handler and turns a panic into an error.
 func (e *executor) call(ctx context.Context, j *job.Job) (r job.Result, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			e.log.Error("handler panicked", "job", j.ID, "kind", j.Kind, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = job.Retryable(job.CodeInternal, "the handler panicked; the worker's log has it")
-		}
-	}()
+	defer recovered(&err)
 	return e.handler.Run(ctx, j)
 }
 
-// asFailure reads a handler's error. One that says nothing is ours to mend.
-func asFailure(err error) *job.Failure {
+// recovered, deferred, turns a panic into an error that tells where it was.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
+}
+
+// asFailure reads a handler's error. One that says nothing is ours to mend, and
+// leaves open what the run has done.
+func asFailure(j *job.Job, err error) *job.Failure {
 	var f *job.Failure
 	if errors.As(err, &f) {
 		return f
 	}
-	return &job.Failure{Class: job.ClassRetryable, Code: job.CodeInternal, Message: "internal error; the worker's log has it", Err: err}
+	f = &job.Failure{Class: job.ClassRetryable, Code: job.CodeInternal, Message: "internal error; the worker's log has it", Err: err}
+	if j.RunOnce {
+		f.Class = job.ClassAmbiguous
+		f.Message += "; a request may have been sent, which is not safe to repeat"
+	}
+	return f
 }
 
-// stop ends a run with the cause, if it is here.
+// stop ends the runs of a job with the cause, if there are any here.
 func (e *executor) stop(id job.ID, cause error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if cancel, ok := e.running[id]; ok {
-		cancel(cause)
+	for run, cancel := range e.running {
+		if run.job == id {
+			cancel(cause)
+		}
 	}
 }
 
-// stopAll ends every run with the cause.
-func (e *executor) stopAll(cause error) {
+// drain ends every run, and those that come yet before they begin.
+func (e *executor) drain() {
+	e.mu.Lock()
+	e.drained = true
+	e.mu.Unlock()
+	e.stopAll(job.ErrDraining)
+}
+
+// stopAll ends every run with the cause, and returns how many there were.
+func (e *executor) stopAll(cause error) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, cancel := range e.running {
 		cancel(cause)
 	}
+	return len(e.running)
 }

@@ -2,8 +2,8 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/asyncops/asyncops/job"
@@ -15,21 +15,26 @@ type FinishLedger interface {
 }
 
 // finisher writes outcomes in batches: whatever has come while the last batch
-// was written. While the ledger is away it keeps what it has and tries again;
-// the executor's slots fill up meanwhile, so it holds no more than fits.
+// was written. While the ledger is away it keeps what it has and tries again.
+// It holds as many outcomes as the worker has slots, and the batches being
+// written; further runs keep their slots until there is room.
 type finisher struct {
 	ledger FinishLedger
 	bus    *Bus
 	meter  Meter
 	log    *slog.Logger
-	queue  chan finished // runs send, run receives
+	queue  chan finished // runs send, the writers receive
 	closed chan struct{} // closed by close: nothing more is taken
+
+	away trouble
 }
 
 const (
+	finishWriters = 2 // batches written at a time
 	maxFinish     = 256
 	finishTimeout = 8 * time.Second
 	finishAgain   = 200 * time.Millisecond
+	maxRefusals   = 3 // of a lone outcome as it is
 )
 
 func newFinisher(size int, ledger FinishLedger, bus *Bus, meter Meter, log *slog.Logger) *finisher {
@@ -49,8 +54,16 @@ func (f *finisher) add(done finished) {
 func (f *finisher) close() { close(f.closed) }
 
 // run writes until the finisher is closed. When ctx ends it gives up on what
-// the ledger does not take: the jobs' lease ends, and they are reaped.
+// is left: the jobs' lease ends, and they are reaped.
 func (f *finisher) run(ctx context.Context) {
+	var writers sync.WaitGroup
+	for range finishWriters {
+		writers.Go(func() { f.writeAll(ctx) })
+	}
+	writers.Wait()
+}
+
+func (f *finisher) writeAll(ctx context.Context) {
 	for {
 		select {
 		case first := <-f.queue:
@@ -77,40 +90,62 @@ func (f *finisher) batch(first ...finished) []finished {
 	return first
 }
 
+// write writes the batch, however long that takes. Where the database objects
+// to something in it, the outcomes are written one by one; one that it does not
+// take even so is written without what the run has made.
 func (f *finisher) write(ctx context.Context, batch []finished) {
 	outcomes := make([]job.Outcome, len(batch))
 	for i := range batch {
 		outcomes[i] = batch[i].outcome
 	}
-	var superseded []job.ID
+	refusals := 0
 	for try := 1; ; try++ {
-		tryCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-		var err error
-		superseded, err = f.ledger.Finish(tryCtx, outcomes)
+		timed, cancel := context.WithTimeout(ctx, finishTimeout)
+		superseded, err := f.ledger.Finish(timed, outcomes)
 		cancel()
 		if err == nil {
-			if try == 1 {
+			if f.away.over() {
+				f.log.Info("outcomes are written again")
+			}
+			if try == 1 { // later, what an earlier try wrote is among them
 				f.fence(superseded)
 			}
-			break
-		}
-		if !errors.Is(err, job.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) && len(outcomes) > 1 {
-			f.writeEach(ctx, batch) // one of them is not to the database's liking
+			f.tell(batch, superseded)
 			return
 		}
-		f.log.Warn("outcomes not written, will try again", "jobs", len(batch), "try", try, "error", err)
+		if objects(err) {
+			if len(batch) > 1 {
+				f.writeEach(ctx, batch)
+				return
+			}
+			if refusals++; refusals == maxRefusals {
+				f.log.Error("the ledger does not take an outcome; its result is dropped", "job", batch[0].job.ID, "kind", batch[0].job.Kind, "error", err)
+				batch[0].outcome = withoutResult(outcomes[0])
+				outcomes[0] = batch[0].outcome
+			}
+		}
+		if f.away.tell() {
+			f.log.Warn("outcomes not written, will try again", "jobs", len(batch), "try", try, "error", err)
+		}
 		if !sleep(ctx, finishAgain, nil) {
-			f.log.Warn("outcomes given up; the jobs will run again", "jobs", len(batch))
+			f.log.Warn("outcomes given up; the jobs are reaped", "jobs", len(batch))
 			return
 		}
 	}
-	f.tell(batch, superseded)
 }
 
 func (f *finisher) writeEach(ctx context.Context, batch []finished) {
 	for i := range batch {
 		f.write(ctx, batch[i:i+1])
 	}
+}
+
+// withoutResult is the outcome less all that the run has made. What was done
+// stays done.
+func withoutResult(o job.Outcome) job.Outcome {
+	o.Result, o.Summary = nil, nil
+	o.Error = &job.Error{Code: job.CodeInternal, Message: "the outcome could not be stored whole; the worker's log has it"}
+	return o
 }
 
 func (f *finisher) fence(superseded []job.ID) {
@@ -133,7 +168,7 @@ func (f *finisher) tell(batch []finished, superseded []job.ID) {
 		if fenced[b.outcome.Job] {
 			continue
 		}
-		f.meter.Finished(b.job, b.outcome, b.ran)
+		f.count(b)
 		if b.outcome.State.Terminal() {
 			ended = append(ended, b.outcome.Job)
 		}
@@ -142,5 +177,15 @@ func (f *finisher) tell(batch []finished, superseded []job.ID) {
 	f.bus.Ended(ended)
 	if again {
 		f.bus.Due()
+	}
+}
+
+// count counts a run. A claim that was only to seal is none.
+func (f *finisher) count(b finished) {
+	switch {
+	case b.job.Verdict == nil:
+		f.meter.Finished(b.job, b.outcome, b.ran)
+	case b.outcome.State.Terminal():
+		f.meter.Ended(b.job.Kind, b.job.Queue, b.outcome.State, 1)
 	}
 }

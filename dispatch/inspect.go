@@ -7,6 +7,8 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/asyncops/asyncops/job"
 )
 
 // QueueView is asynq's own view of a queue: doorbells, not jobs.
@@ -22,6 +24,10 @@ type QueueView struct {
 // Queue returns asynq's view of the queue; zero for one it has never seen.
 func (b *Broker) Queue(ctx context.Context, queue string) (QueueView, error) {
 	var view QueueView
+	// asynq's inspector takes no context: a Redis that is away is found out here.
+	if err := b.ping(ctx); err != nil {
+		return view, err
+	}
 	info, err := asynq.NewInspectorFromRedisClient(b.client).GetQueueInfo(queue)
 	switch {
 	case errors.Is(err, asynq.ErrQueueNotFound):
@@ -51,4 +57,46 @@ func (b *Broker) Doorbells(ctx context.Context, queues []string) (int64, error) 
 		total += n
 	}
 	return total, nil
+}
+
+// waiting sorts doorbells into those that wait their turn in Redis and those
+// that do not: lost, or taken by somebody who did not answer them. What it asks
+// is the list itself, of which the oldest are found first; a task's own record
+// may say pending when the list is gone.
+func (b *Broker) waiting(ctx context.Context, bells []job.Doorbell) (waiting, lost []job.Doorbell, err error) {
+	pipe := b.client.Pipeline()
+	for _, bell := range bells {
+		pipe.LPos(ctx, pendingKey(bell.Queue), bell.ID, redis.LPosArgs{Rank: -1})
+	}
+	answers, err := pipe.Exec(ctx)
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, nil, fmt.Errorf("redis: look after doorbells: %w", err)
+	}
+	for i, answer := range answers {
+		switch err := answer.Err(); {
+		case err == nil:
+			waiting = append(waiting, bells[i])
+		case errors.Is(err, redis.Nil):
+			lost = append(lost, bells[i])
+		default:
+			return nil, nil, fmt.Errorf("redis: look after doorbells: %w", err)
+		}
+	}
+	return waiting, lost, nil
+}
+
+// register makes the queues known to asynq's own tools again: a producer does
+// it only once in its life, and Redis may have lost it since.
+func (b *Broker) register(ctx context.Context, queues []string) error {
+	if len(queues) == 0 {
+		return nil
+	}
+	members := make([]any, len(queues))
+	for i, queue := range queues {
+		members[i] = queue
+	}
+	if err := b.client.SAdd(ctx, queuesKey, members...).Err(); err != nil {
+		return fmt.Errorf("redis: register queues: %w", err)
+	}
+	return nil
 }

@@ -15,6 +15,11 @@ type KeepLedger interface {
 	Prune(ctx context.Context, limit int) (int, error)
 }
 
+// EndMeter counts jobs that ended without a run.
+type EndMeter interface {
+	Ended(kind, queue string, state job.State, jobs int)
+}
+
 // Keeper takes dead workers' jobs from them, ends jobs whose time is over, and
 // deletes what is kept no longer. Any number of keepers may run.
 type Keeper struct {
@@ -22,17 +27,15 @@ type Keeper struct {
 	bus    *Bus
 	meter  EndMeter
 	log    *slog.Logger
-}
 
-// EndMeter counts jobs that ended without a run.
-type EndMeter interface {
-	Ended(kind, queue string, state job.State, jobs int)
+	away trouble
 }
 
 const (
 	reapInterval  = 2 * time.Second
 	pruneInterval = 30 * time.Second
 	pruneBatch    = 500
+	pruneRest     = 20 * time.Millisecond
 	keepOperation = 10 * time.Second
 	// reapGrace is how long the ledger must have been in reach before anybody's
 	// lease is judged: workers that are alive need it to renew theirs.
@@ -49,7 +52,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	var pruned time.Time
 	reachable := time.Now()
 	for ; ctx.Err() == nil; sleep(ctx, reapInterval, nil) {
-		err := k.lapse(ctx)
+		_, err := k.moveAll(ctx, k.ledger.Lapse)
 		if err == nil && time.Since(reachable) >= reapGrace {
 			err = k.reap(ctx)
 		}
@@ -57,35 +60,42 @@ func (k *Keeper) Run(ctx context.Context) error {
 			pruned = time.Now()
 			err = k.prune(ctx)
 		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil:
+			if k.away.over() {
+				k.log.Info("upkeep goes on")
+			}
+		case ctx.Err() == nil:
 			reachable = time.Now()
-			k.log.Warn("upkeep not finished, will try again", "error", err)
+			if k.away.tell() {
+				k.log.Warn("upkeep not finished, will try again", "error", err)
+			}
 		}
 	}
 	return nil
 }
 
 func (k *Keeper) reap(ctx context.Context) error {
-	for {
-		timed, cancel := context.WithTimeout(ctx, keepOperation)
-		events, err := k.ledger.Reap(timed)
-		cancel()
-		k.tell(events)
-		if len(events) > 0 {
-			k.log.Warn("took jobs from workers whose lease ended", "jobs", len(events))
-		}
-		if err != nil || len(events) == 0 {
-			return err
-		}
+	n, err := k.moveAll(ctx, k.ledger.Reap)
+	if n > 0 {
+		k.log.Warn("took jobs from workers whose lease ended", "jobs", n)
 	}
+	return err
 }
 
-func (k *Keeper) lapse(ctx context.Context) error {
-	timed, cancel := context.WithTimeout(ctx, keepOperation)
-	defer cancel()
-	events, err := k.ledger.Lapse(timed)
-	k.tell(events)
-	return err
+// moveAll calls move until it has moved all jobs that there are, and returns
+// how many those were.
+func (k *Keeper) moveAll(ctx context.Context, move func(context.Context) ([]job.Event, error)) (n int, err error) {
+	for {
+		timed, cancel := context.WithTimeout(ctx, keepOperation)
+		events, err := move(timed)
+		cancel()
+		k.tell(events)
+		n += len(events)
+		if err != nil || len(events) == 0 {
+			return n, err
+		}
+	}
 }
 
 // prune deletes in small batches, with a rest after each, so that nobody waits
@@ -98,7 +108,7 @@ func (k *Keeper) prune(ctx context.Context) error {
 		if err != nil || n < pruneBatch {
 			return err
 		}
-		if !sleep(ctx, 20*time.Millisecond, nil) {
+		if !sleep(ctx, pruneRest, nil) {
 			return nil
 		}
 	}

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,9 +12,9 @@ import (
 )
 
 const (
-	sealTimeout = 10 * time.Second // of one try to seal a target
-	sealAgain   = 5 * time.Second  // until the next, while the target is away
-	throttled   = time.Second      // parked for at least so long
+	sealTimeout   = 4 * time.Second // of one try to seal a target; below handBackGrace
+	maxSealPause  = time.Minute
+	minParkedTime = time.Second
 )
 
 // failed decides what follows a run that did not do its work. cause is why its
@@ -23,27 +24,23 @@ func (e *executor) failed(ctx context.Context, j *job.Job, f *job.Failure, cause
 		e.log.Error("run failed", "job", j.ID, "kind", j.Kind, "attempt", j.Attempt, "error", f.Err)
 	}
 	why := &job.Error{Code: f.Code, Message: f.Message, Private: f.Private}
-	// What nobody can tell stays so, whatever else ended the run.
-	if f.Class == job.ClassAmbiguous {
-		return job.Outcome{State: job.Unknown, Error: why, Summary: f.Summary}
-	}
 	switch {
+	case f.Class == job.ClassAmbiguous: // what nobody can tell stays so, whatever else ended the run
+		return job.Outcome{State: job.Unknown, Error: why, Summary: f.Summary}
 	case errors.Is(cause, job.ErrCanceled):
 		why = &job.Error{Code: job.CodeCanceled, Message: "canceled by a caller while it ran"}
 		return e.end(ctx, j, job.Verdict{State: job.Canceled, Error: why}, f.Summary)
+	case f.Class == job.ClassPermanent: // the answer stands: another run would send the request again
+		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f.Summary)
 	case errors.Is(cause, job.ErrDraining), errors.Is(cause, job.ErrLeaseLost):
 		return job.Outcome{State: job.Pending, Summary: f.Summary}
 	case errors.Is(cause, job.ErrDeadline):
 		why = &job.Error{Code: job.CodeDeadlineExceeded, Message: "the deadline passed while it ran"}
 		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f.Summary)
-	case errors.Is(cause, job.ErrTimeout) && f.Class == job.ClassRetryable:
+	case f.Class == job.ClassThrottled:
+		return job.Outcome{State: job.Parked, Error: why, Parked: f.Wait, Delay: max(f.RetryAfter, minParkedTime), Summary: f.Summary}
+	case errors.Is(cause, job.ErrTimeout):
 		why = &job.Error{Code: job.CodeTimeout, Message: "the attempt ran longer than the job's timeout"}
-	}
-	switch f.Class {
-	case job.ClassPermanent:
-		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f.Summary)
-	case job.ClassThrottled:
-		return job.Outcome{State: job.Parked, Error: why, Parked: f.Wait, Delay: max(f.RetryAfter, throttled), Summary: f.Summary}
 	}
 	if j.Attempt >= j.MaxAttempts {
 		why = &job.Error{Code: job.CodeExhausted, Private: why.Private,
@@ -54,36 +51,47 @@ func (e *executor) failed(ctx context.Context, j *job.Job, f *job.Failure, cause
 	return job.Outcome{State: job.Retry, Error: why, Delay: delay, Summary: f.Summary}
 }
 
-// end gives the job its verdict. Where the effect is exactly once, the target
-// is sealed first: an earlier run that is only believed dead could commit yet.
-func (e *executor) end(ctx context.Context, j *job.Job, v job.Verdict, summary []byte) job.Outcome {
-	o := job.Outcome{State: v.State, Error: v.Error, Summary: summary}
-	if j.Delivery != job.ExactlyOnceEffect {
-		return o
-	}
-	sealed := e.seal(ctx, j, v)
-	if sealed.Summary == nil {
-		sealed.Summary = summary
-	}
-	return sealed
+// end gives the job its verdict, once its target is sealed.
+func (e *executor) end(ctx context.Context, j *job.Job, v job.Verdict, summary json.RawMessage) job.Outcome {
+	o := e.seal(ctx, j, v)
+	o.Summary = summary
+	return o
 }
 
-// seal seals the job's target and returns the verdict; or, when the effect
-// turns out to have happened, its result. While the target cannot be reached
-// the job is parked and keeps its verdict.
+// seal returns the job's verdict. Where the effect is exactly once, the target
+// is sealed first: an earlier run that is only believed dead could commit yet.
+// When the effect turns out to have happened, the outcome is its result. While
+// the target cannot be reached the job is parked and keeps its verdict.
 func (e *executor) seal(ctx context.Context, j *job.Job, v job.Verdict) job.Outcome {
+	verdict := job.Outcome{State: v.State, Error: v.Error}
 	if j.Delivery != job.ExactlyOnceEffect {
-		return job.Outcome{State: v.State, Error: v.Error}
+		return verdict
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealTimeout)
 	defer cancel()
-	result, applied, err := e.handler.Seal(ctx, j)
+	result, applied, err := e.callSeal(ctx, j)
 	switch {
 	case err != nil:
-		e.log.Warn("target not sealed, will try again", "job", j.ID, "kind", j.Kind, "verdict", v.State, "error", err)
-		return job.Outcome{State: job.Parked, Parked: job.WaitSealing, Delay: sealAgain, Error: v.Error, Verdict: &v}
+		pause := e.sealPause(j)
+		if e.sealing.tell() {
+			e.log.Warn("target not sealed, will try again", "job", j.ID, "kind", j.Kind, "verdict", v.State, "pause", pause, "error", err)
+		}
+		return job.Outcome{State: job.Parked, Parked: job.WaitSealing, Delay: pause, Error: v.Error, Verdict: &v}
 	case applied:
 		return job.Outcome{State: job.Completed, Result: result}
 	}
-	return job.Outcome{State: v.State, Error: v.Error}
+	return verdict
+}
+
+// callSeal is call for Seal.
+func (e *executor) callSeal(ctx context.Context, j *job.Job) (result json.RawMessage, applied bool, err error) {
+	defer recovered(&err)
+	return e.handler.Seal(ctx, j)
+}
+
+// sealPause is how long a job rests whose target cannot be sealed: the longer
+// it has been so, the longer, that a target which is away takes few slots.
+func (e *executor) sealPause(j *job.Job) time.Duration {
+	pause := min(max(time.Since(j.StartedAt)/2, e.sealAgain), max(maxSealPause, e.sealAgain))
+	return pause + time.Duration(rand.Float64()*0.2*float64(e.sealAgain))
 }

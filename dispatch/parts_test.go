@@ -139,12 +139,12 @@ func TestClaimsAreDealtOut(t *testing.T) {
 	t.Parallel()
 	a, b, c := job.NewID(), job.NewID(), job.NewID()
 	asks := []ask{
-		{ids: []job.ID{a, b}, answer: make(chan []job.Job, 1)},
-		{ids: []job.ID{b, c}, answer: make(chan []job.Job, 1)},
+		{ids: []job.ID{a, b}, answer: make(chan answer, 1)},
+		{ids: []job.ID{b, c}, answer: make(chan answer, 1)},
 	}
-	(&claims{}).answer(asks, []job.Job{{ID: c}, {ID: b}})
+	dealOut(asks, answer{jobs: []job.Job{{ID: c}, {ID: b}}, ok: true})
 	first, second := <-asks[0].answer, <-asks[1].answer
-	if len(first) != 1 || first[0].ID != b || len(second) != 1 || second[0].ID != c {
+	if len(first.jobs) != 1 || first.jobs[0].ID != b || len(second.jobs) != 1 || second.jobs[0].ID != c {
 		t.Errorf("answers = %v and %v, want b and c", first, second)
 	}
 }

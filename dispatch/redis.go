@@ -92,8 +92,8 @@ func (b *Broker) Close() error { return b.client.Close() }
 func (b *Broker) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
-	if err := b.client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("redis: ping: %w", err)
+	if err := b.ping(ctx); err != nil {
+		return err
 	}
 	policy, err := b.client.ConfigGet(ctx, "maxmemory-policy").Result()
 	if err != nil {
@@ -105,16 +105,24 @@ func (b *Broker) Check(ctx context.Context) error {
 	return nil
 }
 
+// ping returns soon, also when Redis does not.
+func (b *Broker) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
+	if err := b.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redis: ping: %w", err)
+	}
+	return nil
+}
+
 // ErrEviction says that Redis may drop keys when its memory is full.
 var ErrEviction = errors.New("redis: set maxmemory-policy to noeviction")
 
-// keys of ours; queues' keys are asynq's.
-const (
-	stopChannel  = "asyncops:stop"
-	endedChannel = "asyncops:ended"
-	queuesKey    = "asynq:queues"
-)
+// queuesKey is asynq's set of queues.
+const queuesKey = "asynq:queues"
 
+// pendingKey is asynq's list of the doorbells that wait in a queue; the oldest
+// is the last.
 func pendingKey(queue string) string { return "asynq:{" + queue + "}:pending" }
 
 func isPendingKey(key string) bool { return strings.HasSuffix(key, ":pending") }

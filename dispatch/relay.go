@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -21,42 +22,51 @@ type RelayLedger interface {
 	UnringLedger
 }
 
+// DefaultOverlookedAge is the OverlookedAge of a relay that does not set one.
+const DefaultOverlookedAge = 15 * time.Second
+
+// RelayConfig says how a relay works.
+type RelayConfig struct {
+	// OverlookedAge is how long ago a doorbell was rung, and its jobs not
+	// claimed, when the relay looks whether Redis still has it; default
+	// DefaultOverlookedAge. It looks three times as often.
+	OverlookedAge time.Duration
+}
+
 // Relay rings for jobs that nobody rings for: those that became due, those
 // accepted while Redis was away, and those whose doorbell was lost. Any number
 // of relays may run; no job is rung for by two at once.
 type Relay struct {
+	age    time.Duration
 	ledger RelayLedger
 	broker *Broker
 	client *asynq.Client
 	bus    *Bus
 	log    *slog.Logger
 	lag    atomic.Int64 // nanoseconds
+
+	away trouble
 }
 
 const (
 	relayPoll      = 200 * time.Millisecond
 	relayBackoff   = time.Second // after an error
 	relayBells     = 50          // doorbells of one queue in one round
-	lookInterval   = 5 * time.Second
-	overlookedAge  = 15 * time.Second
-	maxOverlooked  = 200 // doorbells looked after at a time
+	maxOverlooked  = 50          // doorbells looked after at a time
 	relayOperation = 5 * time.Second
 )
 
-// errQuiet says that Redis was away a moment ago.
-var errQuiet = errors.New("dispatch: redis did not take the latest doorbell")
-
 // NewRelay returns a relay; without a broker it has nothing to do.
-func NewRelay(ledger RelayLedger, broker *Broker, bus *Bus, log *slog.Logger) *Relay {
-	r := &Relay{ledger: ledger, broker: broker, bus: bus, log: log}
+func NewRelay(cfg RelayConfig, ledger RelayLedger, broker *Broker, bus *Bus, log *slog.Logger) *Relay {
+	r := &Relay{age: cmp.Or(cfg.OverlookedAge, DefaultOverlookedAge), ledger: ledger, broker: broker, bus: bus, log: log}
 	if broker != nil {
 		r.client = asynq.NewClientFromRedisClient(broker.client)
 	}
 	return r
 }
 
-// Lag is how long the latest round took, from looking for due jobs to the last
-// doorbell rung.
+// Lag is how long ago the relay had last rung for all that was due, as of its
+// latest round. While Redis or the ledger is away it grows.
 func (r *Relay) Lag() time.Duration { return time.Duration(r.lag.Load()) }
 
 // Run relays until ctx ends.
@@ -68,68 +78,80 @@ func (r *Relay) Run(ctx context.Context) error {
 	wake, forget := r.bus.listen(due)
 	defer forget()
 	var looked time.Time
-	pause := time.Duration(0)
-	for sleep(ctx, pause, wake) {
-		began := time.Now()
-		more, err := r.round(ctx)
-		if err == nil && time.Since(looked) >= lookInterval {
-			looked = time.Now()
-			err = r.lookAfter(ctx)
+	var queues []string
+	behind := time.Now() // since when
+	for pause := time.Duration(0); sleep(ctx, pause, wake); {
+		more, err := false, error(nil)
+		if time.Since(looked) >= r.age/3 {
+			if queues, err = r.lookAfter(ctx); err == nil {
+				looked = time.Now()
+			}
 		}
+		if err == nil {
+			more, err = r.round(ctx, queues)
+		}
+		r.lag.Store(int64(time.Since(behind)))
 		switch {
-		case err != nil && ctx.Err() == nil:
-			r.log.Warn("relay: round not finished, will try again", "error", err)
-			// A wake-up must not make this a hot loop.
-			if !sleep(ctx, relayBackoff, nil) {
+		case err != nil:
+			if ctx.Err() == nil && r.away.tell() {
+				r.log.Warn("relay: round not finished, will try again", "error", err)
+			}
+			if !sleep(ctx, relayBackoff, nil) { // a wake-up must not make this a hot loop
 				return nil
 			}
 			pause = 0
 		case more:
 			pause = 0
 		default:
-			r.lag.Store(int64(time.Since(began)))
-			pause = relayPoll
+			if r.away.over() {
+				r.log.Info("relay: has caught up")
+			}
+			behind, pause = time.Now(), relayPoll
 		}
 	}
 	return nil
 }
 
-// round rings for what is due in every queue, and reports whether there may be
-// more.
-func (r *Relay) round(ctx context.Context) (more bool, err error) {
-	timed, cancel := context.WithTimeout(ctx, relayOperation)
-	defer cancel()
-	if err := r.broker.client.Ping(timed).Err(); err != nil {
+// round rings for what is due in every queue, in turns, so that none waits for
+// another's backlog. It reports whether there may be more.
+func (r *Relay) round(ctx context.Context, queues []string) (more bool, err error) {
+	if err := r.broker.ping(ctx); err != nil {
 		return false, err // nothing is taken that cannot be rung
 	}
-	queues, err := r.ledger.QueueNames(timed)
-	if err != nil {
-		return false, err
-	}
-	rang := false
-	for _, queue := range queues {
-		for n := range relayBells {
-			bell, err := r.ledger.TakeUnrung(timed, queue)
-			if err != nil {
-				return false, err
+	var errs []error
+	for range relayBells {
+		var full []string
+		rang := false
+		for _, queue := range queues {
+			jobs, err := r.ringFor(ctx, queue)
+			rang = rang || jobs > 0
+			switch {
+			case err != nil:
+				errs = append(errs, err)
+			case jobs == job.MaxDoorbellJobs:
+				full = append(full, queue)
 			}
-			if bell == nil {
-				break
-			}
-			if err := r.ring(*bell); err != nil {
-				return false, err
-			}
-			rang = true
-			if len(bell.Jobs) < job.MaxDoorbellJobs {
-				break
-			}
-			more = more || n == relayBells-1
+		}
+		if rang {
+			r.bus.rung()
+		}
+		if queues = full; len(queues) == 0 || len(errs) > 0 {
+			break
 		}
 	}
-	if rang {
-		r.bus.rung()
+	return len(queues) > 0, errors.Join(errs...)
+}
+
+// ringFor rings one doorbell for what is due in the queue, and returns for how
+// many jobs.
+func (r *Relay) ringFor(ctx context.Context, queue string) (int, error) {
+	timed, cancel := context.WithTimeout(ctx, relayOperation)
+	defer cancel()
+	bell, err := r.ledger.TakeUnrung(timed, queue)
+	if err != nil || bell == nil {
+		return 0, err
 	}
-	return more, nil
+	return len(bell.Jobs), r.ring(*bell)
 }
 
 // ring rings, or takes the doorbell off its jobs again.
@@ -146,52 +168,38 @@ func (r *Relay) ring(bell job.Doorbell) error {
 }
 
 // lookAfter finds jobs that were rung for long ago and not claimed. A doorbell
-// that still waits its turn stays. Any other is lost or spent: the relay rings
-// a new one.
-func (r *Relay) lookAfter(ctx context.Context) error {
+// that still waits its turn stays. Any other is lost or spent, and the next
+// round rings a new one. It returns the queues that are known by now.
+func (r *Relay) lookAfter(ctx context.Context) (queues []string, err error) {
 	timed, cancel := context.WithTimeout(ctx, relayOperation)
 	defer cancel()
-	queues, err := r.ledger.QueueNames(timed)
+	queues, err = r.ledger.QueueNames(timed)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := r.register(timed, queues); err != nil {
-		return err
+	if err := r.broker.register(timed, queues); err != nil {
+		return nil, err
 	}
-	bells, err := r.ledger.Overlooked(timed, overlookedAge, maxOverlooked)
-	if err != nil || len(bells) == 0 {
-		return err
-	}
-	inspector := asynq.NewInspectorFromRedisClient(r.broker.client)
-	var waiting, lost []job.Doorbell
-	for _, bell := range bells {
-		info, err := inspector.GetTaskInfo(bell.Queue, bell.ID)
-		switch {
-		case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
-			lost = append(lost, bell)
-		case err != nil:
-			return err
-		case info.State == asynq.TaskStatePending:
-			waiting = append(waiting, bell)
-		default:
-			lost = append(lost, bell)
+	for timed.Err() == nil {
+		lost, err := r.lookOnce(timed)
+		if err != nil || lost == 0 {
+			return queues, err
 		}
+		r.log.Info("doorbells were lost; ringing again", "doorbells", lost)
 	}
-	if len(lost) > 0 {
-		r.log.Info("doorbells were lost; ringing again", "doorbells", len(lost))
-	}
-	return errors.Join(r.ledger.Touch(timed, waiting), r.ledger.Unring(timed, lost))
+	return queues, nil
 }
 
-// register makes the queues known to asynq's own tools again: a producer does
-// it only once in its life, and Redis may have lost it since.
-func (r *Relay) register(ctx context.Context, queues []string) error {
-	if len(queues) == 0 {
-		return nil
+// lookOnce looks after the doorbells that were rung longest ago, and returns
+// how many of them were lost.
+func (r *Relay) lookOnce(ctx context.Context) (int, error) {
+	bells, err := r.ledger.Overlooked(ctx, r.age, maxOverlooked)
+	if err != nil || len(bells) == 0 {
+		return 0, err
 	}
-	members := make([]any, len(queues))
-	for i, queue := range queues {
-		members[i] = queue
+	waiting, lost, err := r.broker.waiting(ctx, bells)
+	if err != nil {
+		return 0, err
 	}
-	return r.broker.client.SAdd(ctx, queuesKey, members...).Err()
+	return len(lost), errors.Join(r.ledger.Touch(ctx, waiting), r.ledger.Unring(ctx, lost))
 }

@@ -20,34 +20,45 @@ type Waiter struct {
 	ledger EndedLedger
 }
 
-// NewWaiter returns a Waiter. Its Run polls; without it, Wait relies on hints.
-func NewWaiter(bus *Bus, ledger EndedLedger) *Waiter { return &Waiter{bus: bus, ledger: ledger} }
+const (
+	waitPoll    = 500 * time.Millisecond
+	waitTimeout = 5 * time.Second // of one poll
+)
 
-const waitPoll = 500 * time.Millisecond
+// NewWaiter returns a Waiter, before the bus runs. Its Run polls; without it,
+// Wait relies on hints.
+func NewWaiter(bus *Bus, ledger EndedLedger) *Waiter {
+	bus.mu.Lock()
+	defer bus.mu.Unlock()
+	bus.waits = true
+	return &Waiter{bus: bus, ledger: ledger}
+}
 
 // Run looks for jobs that ended without a hint, until ctx ends.
 func (w *Waiter) Run(ctx context.Context) error {
 	for sleep(ctx, waitPoll, nil) {
-		w.bus.mu.Lock()
-		ids := make([]job.ID, 0, len(w.bus.ended))
-		for id := range w.bus.ended {
-			ids = append(ids, id)
+		if ids := w.bus.awaited(); len(ids) > 0 {
+			w.bus.endedHere(w.ended(ctx, ids))
 		}
-		w.bus.mu.Unlock()
-		if len(ids) == 0 {
-			continue
-		}
-		events, err := w.ledger.Ended(ctx, ids)
-		if err != nil {
-			continue // the ledger's health check tells; the next round asks again
-		}
-		w.bus.mu.Lock()
-		for _, e := range events {
-			w.bus.endHere(e.Job)
-		}
-		w.bus.mu.Unlock()
 	}
 	return nil
+}
+
+// ended returns those of the jobs that have ended or are gone. While the ledger
+// does not answer it returns none: its health check tells, and the next poll
+// asks again.
+func (w *Waiter) ended(ctx context.Context, ids []job.ID) []job.ID {
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
+	defer cancel()
+	events, err := w.ledger.Ended(ctx, ids)
+	if err != nil {
+		return nil
+	}
+	ended := make([]job.ID, len(events))
+	for i, e := range events {
+		ended[i] = e.Job
+	}
+	return ended
 }
 
 // Wait returns nil when the job has ended or is gone, or the cause of ctx.
@@ -55,7 +66,7 @@ func (w *Waiter) Wait(ctx context.Context, id job.ID) error {
 	ended, giveUp := w.bus.waitEnded(id)
 	defer giveUp()
 	// It may have ended before anybody listened.
-	if events, err := w.ledger.Ended(ctx, []job.ID{id}); err == nil && len(events) > 0 {
+	if len(w.ended(ctx, []job.ID{id})) > 0 {
 		return nil
 	}
 	select {

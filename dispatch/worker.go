@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -23,14 +24,21 @@ type WorkerLedger interface {
 	BellLedger
 }
 
+// DefaultSealInterval is the SealInterval of a worker that does not set one.
+const DefaultSealInterval = 5 * time.Second
+
 // WorkerConfig says how a worker works.
 type WorkerConfig struct {
 	Queues          map[string]int // weights of the queues that it serves; at least one
 	Strict          bool           // serve queues by weight order, not in proportion
 	Concurrency     int            // jobs at a time, at least 1
 	ShutdownTimeout time.Duration  // that running jobs have to end in order; zero stops them at once
-	Lease           time.Duration  // DefaultLease if zero; at least 1s
-	Version         string         // shown in the list of workers
+	Lease           time.Duration  // default DefaultLease; at least 1s
+	// SealInterval is the shortest rest of a job whose target is away and must
+	// be sealed before the job may end; default DefaultSealInterval. It grows
+	// to a minute.
+	SealInterval time.Duration
+	Version      string // shown in the list of workers
 }
 
 // Validate returns what is wrong with the configuration, or nil.
@@ -42,8 +50,8 @@ func (c WorkerConfig) Validate() error {
 		return errors.New("dispatch: concurrency must be at least 1")
 	case c.Lease != 0 && c.Lease < time.Second:
 		return errors.New("dispatch: the lease must be at least 1s")
-	case c.ShutdownTimeout < 0:
-		return errors.New("dispatch: the shutdown timeout must not be negative")
+	case c.ShutdownTimeout < 0 || c.SealInterval < 0:
+		return errors.New("dispatch: the shutdown timeout and the seal interval must not be negative")
 	}
 	for queue, weight := range c.Queues {
 		if queue == "" || weight < 1 {
@@ -51,6 +59,12 @@ func (c WorkerConfig) Validate() error {
 		}
 	}
 	return nil
+}
+
+func (c WorkerConfig) withDefaults() WorkerConfig {
+	c.Lease = cmp.Or(c.Lease, DefaultLease)
+	c.SealInterval = cmp.Or(c.SealInterval, DefaultSealInterval)
+	return c
 }
 
 // Worker takes jobs, runs them and writes how they ended.
@@ -64,7 +78,6 @@ type Worker struct {
 	lease  *lease
 	exec   *executor
 	finish *finisher
-	claims *claims
 }
 
 // NewWorker returns a worker. Without a broker it claims straight from the
@@ -73,40 +86,47 @@ func NewWorker(cfg WorkerConfig, ledger WorkerLedger, broker *Broker, bus *Bus, 
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if cfg.Lease == 0 {
-		cfg.Lease = DefaultLease
-	}
+	cfg = cfg.withDefaults()
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	w := &Worker{cfg: cfg, ledger: ledger, broker: broker, bus: bus, log: log}
 	w.finish = newFinisher(cfg.Concurrency, ledger, bus, m, log)
-	w.exec = newExecutor(cfg.Concurrency, h, m, log, w.finish.add)
-	w.lease = &lease{length: cfg.Lease, drained: make(chan struct{}, 1), ledger: ledger, log: log, bus: bus, exec: w.exec, life: job.Worker{
+	w.exec = newExecutor(cfg, h, m, log, w.finish.add)
+	w.lease = newLease(cfg.Lease, job.Worker{
 		Host: host, PID: os.Getpid(), Version: cfg.Version, Queues: w.queueNames(), Concurrency: cfg.Concurrency,
-	}}
-	w.claims = newClaims(ledger, w.lease, log)
+	}, ledger, bus, w.exec, log)
+	w.exec.holds = w.lease.holds
 	return w, nil
 }
 
 func (w *Worker) queueNames() []string { return slices.Sorted(maps.Keys(w.cfg.Queues)) }
 
+// handBackGrace is how long handlers have to return after they were stopped.
+const handBackGrace = 5 * time.Second
+
+// Grace is how long Run may take, at the very most, once its context has ended.
+// Mostly it is much less: the time that running jobs take, up to the shutdown
+// timeout.
+func (w *Worker) Grace() time.Duration {
+	return max(w.cfg.ShutdownTimeout, asynqShutdown) + 2*handBackGrace + finishTimeout + renewTimeout
+}
+
 // Run works until ctx ends, and then drains: it takes no more work, gives
 // running jobs the shutdown timeout to end, stops the others and hands them
 // back, writes all outcomes and leaves. It returns when nothing of it runs.
 func (w *Worker) Run(ctx context.Context) error {
-	// These outlive ctx: what runs still needs them.
+	// What runs outlives ctx.
 	alive, die := context.WithCancel(context.WithoutCancel(ctx))
 	defer die()
-	var background sync.WaitGroup
 	joined := make(chan struct{})
-	background.Go(func() { w.lease.run(alive, joined) })
-	background.Go(func() { w.claims.run(alive) })
+	var leasing sync.WaitGroup
+	leasing.Go(func() { w.lease.run(alive, joined) })
+	writing, stopWriting := context.WithCancel(alive)
+	defer stopWriting()
 	var finishing sync.WaitGroup
-	giveUp, stopFinishing := context.WithCancel(alive)
-	defer stopFinishing()
-	finishing.Go(func() { w.finish.run(giveUp) })
+	finishing.Go(func() { w.finish.run(writing) })
 
 	var err error
 	select {
@@ -115,37 +135,39 @@ func (w *Worker) Run(ctx context.Context) error {
 		err = w.work(ctx)
 	}
 
-	w.drainRuns()
 	w.finish.close()
-	timer := time.AfterFunc(finishTimeout, stopFinishing)
+	late := time.AfterFunc(finishTimeout, stopWriting)
+	defer late.Stop()
 	finishing.Wait()
-	timer.Stop()
 	die()
-	background.Wait()
+	leasing.Wait()
 	w.lease.leave(ctx)
 	return err
 }
 
-// work takes jobs from the sources until ctx ends.
-func (w *Worker) work(ctx context.Context) error {
-	main := w.source()
+// work takes and runs jobs until ctx ends, and then drains.
+func (w *Worker) work(ctx context.Context) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var taking sync.WaitGroup
+	taking.Go(func() {
+		err = w.source()(ctx)
+		stop() // without its source of work it is no worker
+	})
 	isolated := &lane{ledger: w.ledger, lease: w.lease, queues: w.queueNames(), exec: w.exec, log: w.log}
-	sources := []*source{
-		startSource(main),
-		startSource(func(ctx context.Context) error { isolated.run(ctx); return nil }),
-	}
+	taking.Go(func() { isolated.run(ctx) })
 	<-ctx.Done()
 	w.log.Info("worker drains", "running", w.exec.slots.used(), "timeout", w.cfg.ShutdownTimeout)
 	w.lease.drain()
-	var errs []error
-	for _, s := range sources {
-		errs = append(errs, s.stop())
-	}
-	return errors.Join(errs...)
+	w.awaitRuns()
+	w.handBack()
+	taking.Wait()
+	w.handBack() // what was claimed at the last moment
+	return err
 }
 
 // source is where this worker's jobs come from. Switching between the two while
-// Redis comes and goes is a matter of stopping one and starting the other.
+// Redis comes and goes is a matter of ending one and starting the other.
 func (w *Worker) source() func(context.Context) error {
 	if w.broker == nil {
 		d := &direct{ledger: w.ledger, lease: w.lease, queues: w.cfg.Queues, strict: w.cfg.Strict, exec: w.exec, bus: w.bus, log: w.log}
@@ -153,26 +175,25 @@ func (w *Worker) source() func(context.Context) error {
 	}
 	d := &doorbells{
 		broker: w.broker, client: asynq.NewClientFromRedisClient(w.broker.client), queues: w.cfg.Queues, strict: w.cfg.Strict,
-		ledger: w.ledger, claims: w.claims, exec: w.exec, bus: w.bus, log: w.log,
+		ledger: w.ledger, claims: newClaims(w.ledger, w.lease, w.log), exec: w.exec, bus: w.bus, log: w.log,
 	}
 	return d.run
 }
 
-// handBackGrace is how long handlers have to return after they were stopped.
-const handBackGrace = 5 * time.Second
-
-// drainRuns waits for running jobs, stops those that take too long, and waits
-// for the rest to notice. Runs that ignore their context are left to the
-// lease's end.
-func (w *Worker) drainRuns() {
+// awaitRuns gives running jobs the shutdown timeout to end.
+func (w *Worker) awaitRuns() {
 	ctx, cancel := context.WithTimeout(context.Background(), w.cfg.ShutdownTimeout)
 	defer cancel()
-	if w.exec.slots.awaitIdle(ctx) {
-		return
-	}
-	w.exec.stopAll(job.ErrDraining)
-	ctx, cancel = context.WithTimeout(context.Background(), handBackGrace)
+	w.exec.slots.awaitIdle(ctx)
+}
+
+// handBack stops what runs and waits for it to notice. Claims that are under
+// way hold slots, so it waits for them too. Runs that ignore their context are
+// left to the lease's end.
+func (w *Worker) handBack() {
+	ctx, cancel := context.WithTimeout(context.Background(), handBackGrace)
 	defer cancel()
+	w.exec.drain()
 	if !w.exec.slots.awaitIdle(ctx) {
 		w.log.Error("handlers did not stop; their jobs will be reaped", "running", w.exec.slots.used())
 	}

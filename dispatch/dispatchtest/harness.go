@@ -72,7 +72,7 @@ func newFleet(t testing.TB, h Harness) *fleet {
 	f.run(f.bus.Run)
 	f.run(bell.Run)
 	f.run(f.waiter.Run)
-	f.run(dispatch.NewRelay(l, f.broker, f.bus, f.log).Run)
+	f.run(dispatch.NewRelay(dispatch.RelayConfig{}, l, f.broker, f.bus, f.log).Run)
 	f.run(dispatch.NewKeeper(l, f.bus, &meter{}, f.log).Run)
 	return f
 }

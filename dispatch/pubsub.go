@@ -1,0 +1,155 @@
+package dispatch
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/asyncops/asyncops/job"
+)
+
+// Channels in Redis whose messages are job ids.
+const (
+	stopChannel  = "asyncops:stop"
+	endedChannel = "asyncops:ended"
+)
+
+const (
+	maxOutgoing = 10_000      // ids of each kind that wait to be sent; more are dropped
+	maxMessage  = 500         // ids of one message
+	busBackoff  = time.Second // after an error
+)
+
+// outgoing is what other processes have not been told yet.
+type outgoing struct {
+	rung, due   bool
+	stops, ends []job.ID
+}
+
+func (o *outgoing) stop(id job.ID) {
+	if len(o.stops) < maxOutgoing {
+		o.stops = append(o.stops, id)
+	}
+}
+
+func (o *outgoing) end(ids []job.ID) {
+	if len(o.ends) < maxOutgoing {
+		o.ends = append(o.ends, ids...)
+	}
+}
+
+// messages adds a PUBLISH for each message to the pipeline.
+func (o *outgoing) messages(ctx context.Context, pipe redis.Pipeliner) {
+	if o.rung {
+		pipe.Publish(ctx, string(rung), "")
+	}
+	if o.due {
+		pipe.Publish(ctx, string(due), "")
+	}
+	for _, id := range o.stops {
+		pipe.Publish(ctx, stopChannel, string(id))
+	}
+	for ids := range slices.Chunk(o.ends, maxMessage) {
+		var text strings.Builder
+		for _, id := range ids {
+			text.WriteString(string(id))
+			text.WriteByte(' ')
+		}
+		pipe.Publish(ctx, endedChannel, text.String())
+	}
+}
+
+// tellOthers has other processes told soon. It requires mu.
+func (b *Bus) tellOthers(add func(*outgoing)) {
+	if b.broker == nil {
+		return
+	}
+	add(&b.outgoing)
+	select {
+	case b.unsent <- struct{}{}:
+	default:
+	}
+}
+
+// send tells the other processes, until ctx ends; and then what is left.
+func (b *Bus) send(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			b.sendOnce(context.WithoutCancel(ctx))
+			return
+		case <-b.unsent:
+		}
+		if !b.sendOnce(ctx) && !sleep(ctx, busBackoff, nil) {
+			return
+		}
+	}
+}
+
+// sendOnce sends what there is; what cannot be sent is dropped.
+func (b *Bus) sendOnce(ctx context.Context) bool {
+	b.mu.Lock()
+	out := b.outgoing
+	b.outgoing = outgoing{}
+	b.mu.Unlock()
+	pipe := b.broker.client.Pipeline()
+	out.messages(ctx, pipe)
+	if pipe.Len() == 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
+	if _, err := pipe.Exec(ctx); err != nil {
+		if b.away.tell() {
+			b.log.Warn("hints not sent; others will find out by themselves", "error", err)
+		}
+		return false
+	}
+	if b.away.over() {
+		b.log.Info("hints are sent again")
+	}
+	return true
+}
+
+// receive passes on what other processes say, until ctx ends. The subscription
+// connects, and connects again, by itself.
+func (b *Bus) receive(ctx context.Context) error {
+	channels := []string{string(rung), string(due), stopChannel}
+	b.mu.Lock()
+	if b.waits {
+		channels = append(channels, endedChannel)
+	}
+	b.mu.Unlock()
+	sub := b.broker.client.Subscribe(ctx, channels...)
+	defer func() { _ = sub.Close() }() // nothing is sent on it
+	messages := sub.Channel(redis.WithChannelSize(1024))
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m, ok := <-messages:
+			if !ok {
+				return nil
+			}
+			b.deliver(m.Channel, m.Payload)
+		}
+	}
+}
+
+func (b *Bus) deliver(channel, payload string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch channel {
+	case string(rung), string(due):
+		b.hintHere(hint(channel))
+	case stopChannel:
+		b.stopHere(job.ID(payload))
+	case endedChannel:
+		for id := range strings.FieldsSeq(payload) {
+			b.endHere([]job.ID{job.ID(id)})
+		}
+	}
+}
