@@ -174,6 +174,6 @@ func (s *Server) Run(ctx context.Context) error {
 		_ = s.http.Close() // what would not end is cut off; err says so
 		err = fmt.Errorf("api: stop: %w", err)
 	}
-	_ = <-served // that it was closed
+	<-served //nolint:errcheck // it says that it was closed
 	return err
 }

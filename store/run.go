@@ -113,7 +113,7 @@ func (t *Target) retry(ctx context.Context, table string, f func() error) error 
 		}
 		return backoff.Permanent(err)
 	}
-	return backoff.Retry(try, backoff.WithContext(backoff.WithMaxRetries(waits, uint64(max(t.cfg.Retry.Attempts-1, 0))), ctx)) //nolint:gosec // not negative
+	return backoff.Retry(try, backoff.WithContext(backoff.WithMaxRetries(waits, uint64(max(t.cfg.Retry.Attempts-1, 0))), ctx))
 }
 
 // once is one try.

@@ -128,12 +128,18 @@ func inspected(t *testing.T, f *fleet, server *testkit.RedisServer) {
 	inspector := asynq.NewInspectorFromRedisClient(client)
 	testkit.Eventually(t, patience, 20*time.Millisecond, func() error {
 		queues, err := inspector.Queues()
-		if err != nil || !slices.Contains(queues, "default") {
-			return fmt.Errorf("queues = %v, %v; want default among them", queues, err)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(queues, "default") {
+			return fmt.Errorf("queues = %v, want default among them", queues)
 		}
 		tasks, err := inspector.ListPendingTasks("default")
-		if err != nil || len(tasks) != 3 {
-			return fmt.Errorf("%d doorbells pending, %v; want 3 for 250 jobs", len(tasks), err)
+		if err != nil {
+			return err
+		}
+		if len(tasks) != 3 {
+			return fmt.Errorf("%d doorbells pending, want 3 for 250 jobs", len(tasks))
 		}
 		for _, task := range tasks {
 			if task.Type != "asyncops:doorbell" || len(task.Payload) > 37*job.MaxDoorbellJobs {

@@ -59,7 +59,7 @@ func everyJobOnce(t *testing.T, f *fleet) {
 	}
 }
 
-func loneJobs(t *testing.T, f *fleet) {
+func loneJobs(_ *testing.T, f *fleet) {
 	h := &handler{}
 	f.worker(dispatch.WorkerConfig{Concurrency: 10, ShutdownTimeout: time.Second}, h)
 	var all sync.WaitGroup
@@ -307,7 +307,7 @@ func scheduled(t *testing.T, f *fleet) {
 	}
 }
 
-func everyQueue(t *testing.T, f *fleet) {
+func everyQueue(_ *testing.T, f *fleet) {
 	h := &handler{}
 	queues := []string{"critical", "default", "low"}
 	ids := f.submit(600, func(i int, j *job.Job) { j.Queue = queues[i%3] })

@@ -125,8 +125,8 @@ func (r *recorder) note(event string) {
 func (r *recorder) Query(_ string, op dbop.Op, _ time.Duration, failed bool) {
 	r.note("query " + string(op) + map[bool]string{true: " failed", false: ""}[failed])
 }
-func (r *recorder) PoolWait(string, time.Duration)        { r.note("wait") }
-func (r *recorder) SlowQuery(database string, op dbop.Op) { r.note("slow " + string(op)) }
+func (r *recorder) PoolWait(string, time.Duration) { r.note("wait") }
+func (r *recorder) SlowQuery(_ string, op dbop.Op) { r.note("slow " + string(op)) }
 
 func testSlowQuery(t *testing.T, h Harness) {
 	f := start(t, h, nil)
