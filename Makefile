@@ -37,6 +37,7 @@ cover: services ## write coverage.out and print the coverage of each function (P
 
 check: lint ## check format, vet, lint, architecture, documentation, go.mod, generated files
 	$(GO) test -count=1 ./internal/arch ./internal/docs
+	cd tools && $(GO) test ./...
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
 	scripts/generated
