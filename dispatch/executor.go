@@ -70,6 +70,14 @@ type finished struct {
 	job     *job.Job
 	outcome job.Outcome
 	ran     time.Duration
+	written chan<- struct{} // closed by settle; may be nil
+}
+
+// settle tells who waits that the outcome is written, or given up.
+func (f finished) settle() {
+	if f.written != nil {
+		close(f.written)
+	}
 }
 
 func newExecutor(cfg WorkerConfig, h Handler, m Meter, log *slog.Logger, finish func(finished)) *executor {
@@ -86,13 +94,14 @@ func (e *executor) start(jobs []job.Job) {
 		j := jobs[i] // one that runs for long does not keep the others' args in memory
 		go func() {
 			defer e.slots.give(1)
-			e.run(&j)
+			e.run(&j, nil)
 		}()
 	}
 }
 
-// run runs a claimed job and hands its outcome on.
-func (e *executor) run(j *job.Job) {
+// run runs a claimed job and hands its outcome on. written, unless nil, is closed
+// when the outcome is in the ledger, or was given up.
+func (e *executor) run(j *job.Job, written chan<- struct{}) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	id := runID{j.ID, j.Epoch}
@@ -112,7 +121,7 @@ func (e *executor) run(j *job.Job) {
 		o = e.outcome(ctx, j)
 	}
 	o.Job, o.Epoch = j.ID, j.Epoch
-	e.finish(finished{job: j, outcome: o, ran: time.Since(began)})
+	e.finish(finished{job: j, outcome: o, ran: time.Since(began), written: written})
 }
 
 // outcome does what the job was claimed for.

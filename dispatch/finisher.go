@@ -47,6 +47,7 @@ func (f *finisher) add(done finished) {
 	select {
 	case f.queue <- done:
 	case <-f.closed:
+		done.settle()
 	}
 }
 
@@ -111,6 +112,7 @@ func (f *finisher) write(ctx context.Context, batch []finished) {
 				f.fence(superseded)
 			}
 			f.tell(batch, superseded)
+			settle(batch)
 			return
 		}
 		if objects(err) {
@@ -129,8 +131,15 @@ func (f *finisher) write(ctx context.Context, batch []finished) {
 		}
 		if !sleep(ctx, finishAgain, nil) {
 			f.log.Warn("outcomes given up; the jobs are reaped", "jobs", len(batch))
+			settle(batch)
 			return
 		}
+	}
+}
+
+func settle(batch []finished) {
+	for _, done := range batch {
+		done.settle()
 	}
 }
 

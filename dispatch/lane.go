@@ -43,7 +43,14 @@ func (l *lane) next(ctx context.Context) bool {
 		return false // the ledger's absence is told by the lease
 	}
 	l.log.Warn("running a job alone: its workers died", "job", jobs[0].ID, "kind", jobs[0].Kind, "crashes", jobs[0].Crashes)
-	l.exec.run(&jobs[0])
+	// Until its outcome is written it is still at its worker's mercy: the next
+	// one could kill it too.
+	written := make(chan struct{})
+	l.exec.run(&jobs[0], written)
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
 	return true
 }
 
