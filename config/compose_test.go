@@ -10,7 +10,7 @@ import (
 func TestComposeConfiguration(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{
-		"OPS_KEY":      "aok_compose_0123456789abcdef0123456789abcdef",
+		"OPS_KEY":           "aok_compose_0123456789abcdef0123456789abcdef",
 		"POSTGRES_PASSWORD": "secret",
 	}
 	cfg, _, err := config.Load(config.LoadArgs{
