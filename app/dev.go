@@ -118,6 +118,10 @@ func (s *system) migrateUntilDone(ctx context.Context) error {
 
 func (s *system) banner(out io.Writer) error {
 	base := "http://" + hostOf(s.cfg.API.Listen, s.server.Addr().String())
+	args := `{"kind":"system.noop"}`
+	if _, ok := s.cfg.Databases[demoName]; ok {
+		args = `{"kind":"db.insert_one","args":{"database":"` + demoName + `","table":"users","values":{"name":"Ada"}}}`
+	}
 	_, err := fmt.Fprintf(out, `asyncops dev is up.
 
   API      %[1]s/v1/jobs
@@ -128,9 +132,9 @@ func (s *system) banner(out io.Writer) error {
 Try it:
 
   curl -s '%[1]s/v1/jobs' -H 'Content-Type: application/json' -H 'Prefer: wait=10' \
-    -d '{"kind":"db.insert_one","args":{"database":"%[3]s","table":"users","values":{"name":"Ada"}}}'
+    -d '%[3]s'
 
-`, base, s.cfg.Ledger.DSN, demoName)
+`, base, s.cfg.Ledger.DSN, args)
 	return err
 }
 

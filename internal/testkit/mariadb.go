@@ -91,7 +91,7 @@ func newMariaDB(t testing.TB, options ...MariaDBOption) (*instance, error) {
 		return nil, err
 	}
 	err = shared.mariadbData.copyTo(in.dir, "mariadb", user, func(parent string) error {
-		return user.run(parent, install, "--no-defaults", "--datadir="+parent+"/data",
+		return user.run(parent, install, "--no-defaults", "--datadir="+parent+"/data", "--tmpdir="+parent,
 			"--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M")
 	})
 	if err != nil {
@@ -105,7 +105,7 @@ func newMariaDB(t testing.TB, options ...MariaDBOption) (*instance, error) {
 	}
 	in.ready = in.mariadbGreeting
 	in.start.path = server
-	in.start.args = []string{"--no-defaults", "--datadir=" + in.dir + "/data", "--port=" + strconv.Itoa(in.port),
+	in.start.args = []string{"--no-defaults", "--datadir=" + in.dir + "/data", "--tmpdir=" + in.dir, "--port=" + strconv.Itoa(in.port),
 		"--bind-address=127.0.0.1", "--socket=" + in.dir + "/s", "--pid-file=" + in.dir + "/pid", "--init-file=" + grants,
 		"--skip-name-resolve", "--innodb-log-file-size=16M", "--default-time-zone=+00:00"}
 	for _, option := range options {
