@@ -9,6 +9,7 @@ import (
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dispatch"
+	"github.com/asyncops/asyncops/internal/mysqlconn"
 	"github.com/asyncops/asyncops/internal/pgconn"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/store"
@@ -31,6 +32,19 @@ func postgresOf(dsn config.DSN, process string) pgconn.Config {
 		SSLMode: pgconn.SSLMode(dsn.SSLMode), RootCA: dsn.TLSCA, ApplicationName: application, Params: params,
 		ConnectTimeout: dsn.ConnectTimeout,
 	}
+}
+
+// mysqlOf is the connection to MariaDB or MySQL that a DSN names. Text travels
+// in utf8mb4 only: any other charset is an error.
+func mysqlOf(dsn config.DSN, process string) (mysqlconn.Config, error) {
+	if charset := dsn.Params["charset"]; charset != "" && charset != "utf8mb4" {
+		return mysqlconn.Config{}, fmt.Errorf("has the charset %s; write charset=utf8mb4, or leave it out", charset)
+	}
+	return mysqlconn.Config{
+		Network: dsn.Network, Address: dsn.Address, User: dsn.User, Password: dsn.Password.Reveal, Database: dsn.Database,
+		TLSMode: mysqlconn.TLSMode(dsn.SSLMode), RootCA: dsn.TLSCA, ApplicationName: "asyncops-" + process, Collation: dsn.Params["collation"],
+		ConnectTimeout: dsn.ConnectTimeout,
+	}, nil
 }
 
 func ledgerOf(c config.Ledger, process string) ledger.Config {
@@ -85,10 +99,14 @@ func databaseOf(name string, c config.Database, process string) (store.Config, e
 	switch c.DSN.Driver {
 	case config.DriverPostgres:
 		cfg.Driver, cfg.Postgres = store.Postgres, postgresOf(c.DSN, process)
+	case config.DriverMySQL:
+		my, err := mysqlOf(c.DSN, process)
+		if err != nil {
+			return cfg, fmt.Errorf("databases.%s.dsn: %w", name, err)
+		}
+		cfg.Driver, cfg.MySQL = store.MySQL, my
 	case config.DriverSQLite:
 		cfg.Driver, cfg.Path = store.SQLite, c.DSN.Path
-	default:
-		return cfg, fmt.Errorf("databases.%s.dsn: %s targets are not available in this release; use a postgres:// or sqlite: address", name, c.DSN.Driver)
 	}
 	return cfg, nil
 }

@@ -39,13 +39,18 @@ func (q *builder) name(name string) {
 
 // table writes a table's name with the alias t.
 func (q *builder) table(t *table) {
+	q.bareTable(t)
+	q.raw(" AS ")
+	q.name("t")
+}
+
+// bareTable writes a table's name.
+func (q *builder) bareTable(t *table) {
 	if t.schema != "" {
 		q.name(t.schema)
 		q.raw(".")
 	}
 	q.name(t.name)
-	q.raw(" AS ")
-	q.name("t")
 }
 
 // column writes a column of the table with alias t. The alias matters: a bare
@@ -59,7 +64,11 @@ func (q *builder) column(name string) {
 func (q *builder) value(v dbop.Value, c columnInfo) {
 	if q.hide {
 		q.hidden++
-		q.raw("$" + strconv.Itoa(q.hidden))
+		if q.grammar.questionMarks {
+			q.raw("?")
+		} else {
+			q.raw("$" + strconv.Itoa(q.hidden))
+		}
 		return
 	}
 	b, err := q.codec.literal(q.b, v, c)

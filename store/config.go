@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asyncops/asyncops/internal/mysqlconn"
 	"github.com/asyncops/asyncops/internal/pgconn"
 )
 
@@ -14,6 +15,7 @@ type Driver string
 
 const (
 	Postgres Driver = "postgres"
+	MySQL    Driver = "mysql" // and MariaDB
 	SQLite   Driver = "sqlite"
 )
 
@@ -49,8 +51,9 @@ type Retry struct {
 type Config struct {
 	Name     string
 	Driver   Driver
-	Postgres pgconn.Config // where the server is; Open sets its pool and limits itself
-	Path     string        // of an SQLite file, or ":memory:"
+	Postgres pgconn.Config    // where the server is; Open sets its pool and limits itself
+	MySQL    mysqlconn.Config // the same for MariaDB and MySQL
+	Path     string           // of an SQLite file, or ":memory:"
 
 	PoolSize         int           // connections kept open; default 20
 	MaxOverflow      int           // more of them under load; default none
@@ -100,12 +103,16 @@ func (c Config) Validate() error {
 		if err := c.Postgres.Validate(); err != nil {
 			errs = append(errs, err)
 		}
+	case MySQL:
+		if err := c.MySQL.Validate(); err != nil {
+			errs = append(errs, err)
+		}
 	case SQLite:
 		if c.Path == "" {
 			bad("path must name a file or be :memory:")
 		}
 	default:
-		bad("driver %q must be postgres or sqlite", c.Driver)
+		bad("driver %q must be postgres, mysql or sqlite", c.Driver)
 	}
 	switch c.Effects {
 	case "", EffectsAuto, EffectsRequired, EffectsOff:
@@ -126,8 +133,8 @@ func (c Config) Validate() error {
 		switch {
 		case name == "":
 			bad("tables: a table needs a name")
-		case reserved(name):
-			bad("tables: %s belongs to asyncops itself", name)
+		case reserved(name), c.Driver == MySQL && mysqlOwn(name):
+			bad("tables: %s belongs to asyncops or to the database itself", name)
 		case name == AllTables && (table.Write || len(table.Columns) > 0):
 			bad(`tables: "*" allows reading only; list the tables that jobs may write`)
 		}

@@ -41,22 +41,54 @@ type codec interface {
 // grammar holds a dialect's words.
 type grammar struct {
 	bun             schema.Dialect
-	defaultInValues bool // VALUES (…, DEFAULT, …)
+	questionMarks   bool   // placeholders are ?, else $1, $2, …
+	likeEscape      string // the backslash, as a constant
+	defaultInValues bool   // VALUES (…, DEFAULT, …)
+	emptyRow        string // what follows the table to insert a row of defaults
+	insertAlias     bool   // INSERT INTO … AS t
+	returning       bool   // INSERT … RETURNING; else rows are read back
+	onConflict      bool   // ON CONFLICT; else rows in the way are looked for
+	deleteFrom      string // up to the table
 	// statementGrace is how much longer than statement_timeout we wait where the
 	// server keeps that time itself; 0 where it does not.
 	statementGrace time.Duration
-	createEffects  string
-	// probeEffects fails unless the table is there with our columns, and
-	// returns whether we may write it.
-	probeEffects string
+	effects        effectsWords
 }
+
+// effectsWords are the statements about asyncops_effects.
+type effectsWords struct {
+	create string
+	// probe fails unless the table is there with our columns, and returns what
+	// keeps us from using it: "" for nothing.
+	probe string
+	// onDuplicate follows the INSERT of a row, so that a duplicate inserts
+	// nothing. Where it is empty a duplicate is an error, fault.duplicate.
+	onDuplicate string
+	// inTransaction is a condition that holds inside of a transaction only; empty
+	// where a transaction cannot end without an error.
+	inTransaction string
+	// prune deletes rows of jobs before an id and made before a time, at most so
+	// many: %s, '%s', %d.
+	prune string
+}
+
+// pruneByKey is effectsWords.prune where IN takes a subquery with a LIMIT.
+const pruneByKey = `DELETE FROM asyncops_effects WHERE (job_id, generation) IN (
+	SELECT job_id, generation FROM asyncops_effects WHERE job_id < %s AND created_at < '%s' ORDER BY job_id LIMIT %d)`
 
 // pools are a target's connections.
 type pools struct {
 	read, write *sql.DB // may be the same
 	writers     int     // writes at the same time; 0 for as many as there are connections
 	close       func() error
+	// outdated says which server is too old for what it was reached to do; ""
+	// while nothing is known. Nil where servers are not told apart.
+	outdated func() string
 }
+
+// spareConns are connections for health, catalog and effects table, beside
+// those of operations.
+const spareConns = 2
 
 // querier is a pool or a transaction.
 type querier interface {
@@ -72,12 +104,15 @@ type fault struct {
 	private   bool
 	transient bool // the same transaction may succeed at once
 	stale     bool // what we know of the table may be out of date
+	duplicate bool // a unique key has the value already
 }
 
 func dialectOf(d Driver) (dialect, error) {
 	switch d {
 	case Postgres:
 		return newPostgres(), nil
+	case MySQL:
+		return newMySQL(), nil
 	case SQLite:
 		return newSQLite(), nil
 	}
@@ -109,13 +144,17 @@ type columnInfo struct {
 	name     string
 	class    class
 	declared string // type in the database's words
+	counted  bool   // the database numbers rows in it; known where there is no RETURNING
 }
 
 // table is a table or view as the catalog describes it.
 type table struct {
 	schema, name string // schema "" is the connection's own
 	columns      []columnInfo
-	key          []string // of the primary key, in order; none for a view
+	key          []string   // of the primary key, in order; none for a view
+	unique       [][]string // every unique key, the primary one first; known where there is no ON CONFLICT
+	engine       string     // one that cannot roll back; "" for those that can
+	full         *table     // what only has left columns out of; nil for itself
 }
 
 func (t *table) column(name string) *columnInfo {
@@ -148,6 +187,14 @@ func (t *table) only(names []string) *table {
 		return t
 	}
 	narrow := *t
-	narrow.columns = t.pick(names)
+	narrow.columns, narrow.full = t.pick(names), t
 	return &narrow
+}
+
+// whole returns the table with all of its columns.
+func (t *table) whole() *table {
+	if t.full != nil {
+		return t.full
+	}
+	return t
 }

@@ -22,7 +22,14 @@
 // UTC, dates YYYY-MM-DD, bytes {"$base64": …}, JSON columns JSON, arrays of
 // PostgreSQL JSON arrays. What JSON has no word for (NaN, infinite numbers and
 // times) is a string in the database's own spelling. SQLite has fewer types:
-// declared types say what is meant there, see sqlite_types.go.
+// declared types say what is meant there, see sqlite_types.go; what MariaDB and
+// MySQL do with values is in mysql_values.go.
+//
+// MariaDB and MySQL keep promises on InnoDB only. The first error of a
+// transaction ends it, which internal/mysqlconn sees to; a duplicate is such an
+// error, so what it hit is read after the rollback. On MariaDB the last
+// statement also finds out whether the server has ended the transaction in
+// between; MySQL cannot be asked, and nothing that a job can cause does so there.
 //
 // The package refuses SQL from callers; named statements and caches are not
 // its business yet.

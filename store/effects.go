@@ -101,35 +101,38 @@ func (t *Target) checkEffects(ctx context.Context) (presence, error) {
 		}
 		return present, nil
 	}
-	detail := string(job.CodePermission)
-	if !errors.Is(err, errNotWritable) {
+	var useless unusable
+	if !errors.As(err, &useless) {
 		d := t.dialect.diagnose(err)
 		if ctx.Err() != nil || d.class == job.ClassRetryable && d.code != job.CodeReadOnly {
 			return unknown, err // it could not be told
 		}
-		detail = string(d.code)
+		useless = unusable(d.code)
 	}
-	if t.effects.set(absent, detail) {
-		t.log.Warn("no usable effects table: writes are at least once", "effects", string(t.cfg.Effects), "reason", detail, "error", err)
+	if t.effects.set(absent, string(useless)) {
+		t.log.Warn("no usable effects table: writes are at least once", "effects", string(t.cfg.Effects), "reason", string(useless), "error", err)
 	}
 	return absent, nil
 }
 
-var errNotWritable = errors.New("the effects table is there, but this user may not write it")
+// unusable says why an effects table that is there cannot be used.
+type unusable string
+
+func (u unusable) Error() string { return "the effects table is there, but not usable: " + string(u) }
 
 func (t *Target) probeEffects(ctx context.Context) error {
-	writable := false
+	var reason string
 	err := t.statement(ctx, func(ctx context.Context) error {
-		return t.reader.QueryRowContext(ctx, t.grammar.probeEffects).Scan(&writable)
+		return t.reader.QueryRowContext(ctx, t.grammar().effects.probe).Scan(&reason)
 	})
-	if err == nil && !writable {
-		err = errNotWritable
+	if err == nil && reason != "" {
+		err = unusable(reason)
 	}
 	return err
 }
 
 func (t *Target) createEffects(ctx context.Context) error {
-	_, err := t.affect(ctx, t.writer, t.grammar.createEffects)
+	_, err := t.affect(ctx, t.writer, t.grammar().effects.create)
 	return err
 }
 
@@ -138,7 +141,7 @@ func (t *Target) createEffects(ctx context.Context) error {
 func (t *Target) MigrationSQL() string { return t.registry.MigrationSQL() }
 
 // MigrationSQL returns the statement that makes the effects table.
-func (r *Registry) MigrationSQL() string { return r.dialect.grammar().createEffects + ";\n" }
+func (r *Registry) MigrationSQL() string { return r.dialect.grammar().effects.create + ";\n" }
 
 // Migrate makes the effects table if it is missing.
 func (t *Target) Migrate(ctx context.Context) error {

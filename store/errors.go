@@ -23,9 +23,14 @@ var (
 // diagnose says what an error of a try means.
 func (t *Target) diagnose(err error) fault {
 	var f *job.Failure
+	var conflict *conflictError
 	switch {
+	case errors.As(err, &conflict):
+		d := t.dialect.diagnose(err)
+		d.transient = true
+		return d
 	case errors.As(err, &f):
-		return fault{class: f.Class, code: f.Code, stale: f.Code == job.CodeUnknownColumn}
+		return fault{class: f.Class, code: f.Code, stale: f.Code == job.CodeUnknownColumn || errors.Is(f.Err, errNoSuchKey)}
 	case errors.Is(err, errStatementTimeout):
 		return fault{class: job.ClassRetryable, code: job.CodeTimeout, message: "a statement ran longer than statement_timeout"}
 	case errors.Is(err, errUndone):

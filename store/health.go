@@ -10,7 +10,7 @@ type Status string
 
 const (
 	StatusOK       Status = "ok"
-	StatusDegraded Status = "degraded" // it works, but not as configured: no effects table
+	StatusDegraded Status = "degraded" // it works, but not as configured: no effects table, or the server is too old
 	StatusDown     Status = "down"
 )
 
@@ -42,6 +42,8 @@ func (t *Target) Health(ctx context.Context) Health {
 	case !h.Effects && t.cfg.Effects != EffectsOff:
 		_, _, detail := t.effects.known()
 		h.Status, h.Detail = StatusDegraded, "no usable effects table ("+detail+")"
+	case t.pools.outdated != nil && t.pools.outdated() != "":
+		h.Status, h.Detail = StatusDegraded, t.pools.outdated()
 	}
 	return h
 }

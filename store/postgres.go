@@ -19,7 +19,6 @@ type postgres struct{ words grammar }
 const (
 	postgresLockTimeout = 10 * time.Second
 	postgresIdleTimeout = 10 * time.Second
-	spareConns          = 2 // for health, catalog and effects table, beside operations
 )
 
 func (postgres) open(cfg Config) (*pools, error) {
@@ -53,10 +52,13 @@ func (d postgres) grammar() grammar { return d.words }
 
 func newPostgres() postgres {
 	return postgres{grammar{
-		bun:             pgdialect.New(),
-		defaultInValues: true,
-		statementGrace:  5 * time.Second,
-		createEffects: `CREATE TABLE IF NOT EXISTS asyncops_effects (
+		bun: pgdialect.New(), likeEscape: `'\'`, defaultInValues: true, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, onConflict: true,
+		deleteFrom:     "DELETE FROM ",
+		statementGrace: 5 * time.Second,
+		effects: effectsWords{
+			onDuplicate: " ON CONFLICT DO NOTHING",
+			prune:       pruneByKey,
+			create: `CREATE TABLE IF NOT EXISTS asyncops_effects (
 	job_id     uuid        NOT NULL,
 	generation integer     NOT NULL,
 	outcome    text        NOT NULL CHECK (outcome IN ('done', 'void')),
@@ -64,8 +66,9 @@ func newPostgres() postgres {
 	created_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (job_id, generation)
 )`,
-		probeEffects: `SELECT (SELECT count(*) >= 0 FROM (SELECT job_id, generation, outcome, result, created_at FROM asyncops_effects LIMIT 1) AS e)
-	AND has_table_privilege('asyncops_effects', 'INSERT') AND has_table_privilege('asyncops_effects', 'UPDATE')`,
+			probe: `SELECT CASE WHEN (SELECT count(*) >= 0 FROM (SELECT job_id, generation, outcome, result, created_at FROM asyncops_effects LIMIT 1) AS e)
+	AND has_table_privilege('asyncops_effects', 'INSERT') AND has_table_privilege('asyncops_effects', 'UPDATE') THEN '' ELSE 'permission' END`,
+		},
 	}}
 }
 

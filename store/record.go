@@ -25,35 +25,46 @@ func (t *Target) quoted(s string) (string, error) {
 	return string(b), err
 }
 
-// claim inserts the effect's row. If there was one already, ours is false and
-// stored is the result of the effect; a tombstone fails with ErrSealed.
-func (t *Target) claim(ctx context.Context, tx querier, e Effect, outcome string) (stored *Result, ours bool, err error) {
+// claim inserts the effect's row and reports whether there was none. It waits
+// for others that are about to.
+func (t *Target) claim(ctx context.Context, tx querier, e Effect, outcome string) (ours bool, err error) {
 	id, err := t.quoted(string(e.Job))
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
-	n, err := t.affect(ctx, tx, fmt.Sprintf("INSERT INTO asyncops_effects (job_id, generation, outcome) VALUES (%s, %d, '%s') ON CONFLICT DO NOTHING",
-		id, e.Generation, outcome))
-	if err != nil || n == 1 {
-		return nil, err == nil, err
+	words := t.grammar().effects
+	n, err := t.affect(ctx, tx, fmt.Sprintf("INSERT INTO asyncops_effects (job_id, generation, outcome) VALUES (%s, %d, '%s')%s",
+		id, e.Generation, outcome, words.onDuplicate))
+	if err != nil && words.onDuplicate == "" && t.dialect.diagnose(err).duplicate {
+		return false, nil
+	}
+	return n == 1, err
+}
+
+// stored returns the result of an effect whose row was there before; a
+// tombstone fails with ErrSealed.
+func (t *Target) stored(ctx context.Context, e Effect) (*Result, error) {
+	id, err := t.quoted(string(e.Job))
+	if err != nil {
+		return nil, err
 	}
 	found := false
 	var was, result string
-	err = t.fetch(ctx, tx, fmt.Sprintf("SELECT outcome, COALESCE(result, '') FROM asyncops_effects WHERE job_id = %s AND generation = %d", id, e.Generation),
+	err = t.fetch(ctx, t.writer, fmt.Sprintf("SELECT outcome, COALESCE(result, '') FROM asyncops_effects WHERE job_id = %s AND generation = %d", id, e.Generation),
 		2, func(values []any) {
 			found, was, result = true, asText(values[0]), asText(values[1])
 		})
 	switch {
 	case err != nil:
-		return nil, false, err
+		return nil, err
 	case !found:
-		return nil, false, errPruned
+		return nil, errPruned
 	case was == outcomeVoid:
 		f := job.Permanent(job.CodeCanceled, "the job ended before this run could have an effect")
 		f.Err = ErrSealed
-		return nil, false, f
+		return nil, f
 	}
-	return &Result{JSON: json.RawMessage(result), Replayed: true}, false, nil
+	return &Result{JSON: json.RawMessage(result), Replayed: true}, nil
 }
 
 func asText(value any) string {
@@ -78,8 +89,12 @@ func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result) 
 	if err != nil {
 		return err
 	}
-	n, err := t.affect(ctx, tx, "UPDATE asyncops_effects SET result = "+result+
-		" WHERE job_id = "+id+" AND generation = "+strconv.Itoa(e.Generation)+" AND outcome = '"+outcomeDone+"'")
+	text := "UPDATE asyncops_effects SET result = " + result +
+		" WHERE job_id = " + id + " AND generation = " + strconv.Itoa(e.Generation) + " AND outcome = '" + outcomeDone + "'"
+	if inTransaction := t.grammar().effects.inTransaction; inTransaction != "" {
+		text += " AND " + inTransaction
+	}
+	n, err := t.affect(ctx, tx, text)
 	if err == nil && n != 1 {
 		err = errUndone
 	}
@@ -97,11 +112,15 @@ func (t *Target) Seal(ctx context.Context, e Effect) (stored json.RawMessage, ap
 		if err != nil || !recorded {
 			return err
 		}
-		res, ours, err := t.claim(ctx, t.writer, e, outcomeVoid)
+		ours, err := t.claim(ctx, t.writer, e, outcomeVoid)
+		if err != nil || ours {
+			return err
+		}
+		res, err := t.stored(ctx, e)
 		if errors.Is(err, ErrSealed) {
 			return nil
 		}
-		if err == nil && !ours {
+		if err == nil {
 			stored, applied = res.JSON, true
 		}
 		return err
@@ -127,9 +146,7 @@ func (t *Target) PruneEffects(ctx context.Context, before time.Time, limit int) 
 	if err != nil {
 		return 0, err
 	}
-	n, err := t.affect(ctx, t.writer, fmt.Sprintf(`DELETE FROM asyncops_effects WHERE (job_id, generation) IN (
-	SELECT job_id, generation FROM asyncops_effects WHERE job_id < %s AND created_at < '%s' ORDER BY job_id LIMIT %d)`,
-		made, before.UTC().Format(localTimeLayout), max(limit, 0)))
+	n, err := t.affect(ctx, t.writer, fmt.Sprintf(t.grammar().effects.prune, made, before.UTC().Format(localTimeLayout), max(limit, 0)))
 	if err != nil {
 		return 0, fmt.Errorf("store: prune effects of database %q: %w", t.cfg.Name, err)
 	}

@@ -157,6 +157,10 @@ func (r *Registry) Explain(op dbop.Operation) (string, error) {
 	case dbop.SelectOne, dbop.SelectMany:
 		q.selectRows(t, op)
 	case dbop.InsertOne, dbop.InsertMany:
+		if op.OnConflict != nil && !q.grammar.onConflict {
+			q.explainMerge(t, op)
+			break
+		}
 		q.insert(t, op, op.Rows[:min(len(op.Rows), 1)], t.pick(op.Returning))
 	case dbop.UpdateOne, dbop.UpdateMany:
 		q.update(t, op)

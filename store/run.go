@@ -136,6 +136,9 @@ func (t *Target) once(ctx context.Context, op dbop.Operation, effect *Effect) (*
 	if !recorded {
 		effect = nil
 	}
+	if recorded && described.engine != "" {
+		return nil, job.Permanent(job.CodeInvalid, "table %q is kept by %s, which cannot roll back: what is promised for the job cannot hold there", op.Table, described.engine)
+	}
 	return t.write(ctx, visible, op, effect)
 }
 
@@ -147,8 +150,13 @@ func (t *Target) write(ctx context.Context, visible *table, op dbop.Operation, e
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	if effect != nil {
-		if stored, ours, err := t.claim(ctx, tx, *effect, outcomeDone); err != nil || !ours {
-			return stored, err
+		ours, err := t.claim(ctx, tx, *effect, outcomeDone)
+		if err != nil {
+			return nil, err
+		}
+		if !ours {
+			_ = tx.Rollback() // the row is committed: whoever reads it needs no transaction, least of all one that had an error
+			return t.stored(ctx, *effect)
 		}
 	}
 	res, err := t.change(ctx, tx, visible, op)
@@ -165,7 +173,7 @@ func (t *Target) write(ctx context.Context, visible *table, op dbop.Operation, e
 
 // statement runs one statement within statement_timeout.
 func (t *Target) statement(ctx context.Context, f func(context.Context) error) error {
-	limited, cancel := context.WithTimeoutCause(ctx, t.cfg.StatementTimeout+t.grammar.statementGrace, errStatementTimeout)
+	limited, cancel := context.WithTimeoutCause(ctx, t.cfg.StatementTimeout+t.grammar().statementGrace, errStatementTimeout)
 	defer cancel()
 	err := f(limited)
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {

@@ -24,8 +24,11 @@ func (d sqlite) grammar() grammar { return d.words }
 
 func newSQLite() sqlite {
 	return sqlite{grammar{
-		bun: sqlitedialect.New(),
-		createEffects: `CREATE TABLE IF NOT EXISTS asyncops_effects (
+		bun: sqlitedialect.New(), likeEscape: `'\'`, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, onConflict: true, deleteFrom: "DELETE FROM ",
+		effects: effectsWords{
+			onDuplicate: " ON CONFLICT DO NOTHING",
+			prune:       pruneByKey,
+			create: `CREATE TABLE IF NOT EXISTS asyncops_effects (
 	job_id     TEXT    NOT NULL,
 	generation INTEGER NOT NULL,
 	outcome    TEXT    NOT NULL CHECK (outcome IN ('done', 'void')),
@@ -33,7 +36,8 @@ func newSQLite() sqlite {
 	created_at TEXT    NOT NULL DEFAULT CURRENT_TIMESTAMP,
 	PRIMARY KEY (job_id, generation)
 )`,
-		probeEffects: `SELECT count(*) >= 0 FROM (SELECT job_id, generation, outcome, result, created_at FROM asyncops_effects LIMIT 1)`,
+			probe: `SELECT CASE WHEN count(*) >= 0 THEN '' END FROM (SELECT job_id, generation, outcome, result, created_at FROM asyncops_effects LIMIT 1)`,
+		},
 	}}
 }
 

@@ -61,17 +61,24 @@ func (q *builder) selected(t *table, op dbop.Operation) []columnInfo {
 func (q *builder) insert(t *table, op dbop.Operation, rows [][]dbop.Assignment, returning []columnInfo) {
 	columns := columnsOf(rows)
 	q.raw("INSERT INTO ")
-	q.table(t)
-	if len(columns) == 0 {
-		q.raw(" DEFAULT VALUES") // of one row: see chunks
+	if q.grammar.insertAlias {
+		q.table(t)
 	} else {
-		q.raw(" (")
+		q.bareTable(t)
+	}
+	q.raw(" ")
+	if len(columns) == 0 {
+		q.raw(q.grammar.emptyRow) // of one row: see chunks
+	} else {
+		q.raw("(")
 		q.list(len(columns), func(i int) { q.name(q.known(t, columns[i]).name) })
 		q.raw(") VALUES ")
 		q.list(len(rows), func(i int) { q.row(t, columns, rows[i]) })
 	}
-	q.onConflict(t, op.OnConflict, columns)
-	if len(returning) > 0 {
+	if q.grammar.onConflict {
+		q.onConflict(t, op.OnConflict, columns)
+	}
+	if len(returning) > 0 && q.grammar.returning {
 		q.raw(" RETURNING ")
 		q.read(returning, false)
 	}
@@ -122,26 +129,39 @@ func (q *builder) assigned(t *table, a dbop.Assignment) {
 	}
 }
 
+func noConflictColumns() error {
+	return job.Permanent(job.CodeInvalid, "on_conflict with action update needs the columns of the unique constraint")
+}
+
+// updated returns the columns that a row in the way takes from a new one with
+// these columns; none if it stays as it is.
+func updated(c *dbop.OnConflict, columns []string) []string {
+	if c.Action != dbop.ConflictUpdate {
+		return nil
+	}
+	if len(c.Update) > 0 {
+		return c.Update
+	}
+	return slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return slices.Contains(c.Columns, name) })
+}
+
 func (q *builder) onConflict(t *table, c *dbop.OnConflict, columns []string) {
 	if c == nil {
 		return
 	}
-	update := c.Update
-	if c.Action == dbop.ConflictUpdate && len(update) == 0 {
-		update = slices.DeleteFunc(slices.Clone(columns), func(name string) bool { return slices.Contains(c.Columns, name) })
-	}
+	update := updated(c, columns)
 	q.raw(" ON CONFLICT")
 	if len(c.Columns) > 0 {
 		q.raw(" (")
 		q.list(len(c.Columns), func(i int) { q.name(q.known(t, c.Columns[i]).name) })
 		q.raw(")")
 	}
-	if c.Action != dbop.ConflictUpdate || len(update) == 0 {
+	if len(update) == 0 {
 		q.raw(" DO NOTHING")
 		return
 	}
 	if len(c.Columns) == 0 {
-		q.fail(job.Permanent(job.CodeInvalid, "on_conflict with action update needs the columns of the unique constraint"))
+		q.fail(noConflictColumns())
 	}
 	q.raw(" DO UPDATE SET ")
 	q.list(len(update), func(i int) {
@@ -185,7 +205,7 @@ func (q *builder) update(t *table, op dbop.Operation) {
 }
 
 func (q *builder) deleteRows(t *table, op dbop.Operation) {
-	q.raw("DELETE FROM ")
+	q.raw(q.grammar.deleteFrom)
 	q.table(t)
 	q.changeWhere(t, op)
 }

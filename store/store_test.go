@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asyncops/asyncops/dbop"
+	"github.com/asyncops/asyncops/internal/mysqlconn"
 	"github.com/asyncops/asyncops/internal/pgconn"
 	"github.com/asyncops/asyncops/internal/testkit"
 	"github.com/asyncops/asyncops/job"
@@ -96,10 +97,16 @@ func TestValidate(t *testing.T) {
 		t.Errorf("Validate() = %v, want nil", err)
 	}
 	for want, change := range map[string]func(*store.Config){
-		"name":             func(c *store.Config) { c.Name = "" },
-		"driver":           func(c *store.Config) { c.Driver = "oracle" },
-		"path":             func(c *store.Config) { c.Path = "" },
-		"host:port":        func(c *store.Config) { c.Driver = store.Postgres },
+		"name":      func(c *store.Config) { c.Name = "" },
+		"driver":    func(c *store.Config) { c.Driver = "oracle" },
+		"path":      func(c *store.Config) { c.Path = "" },
+		"host:port": func(c *store.Config) { c.Driver = store.Postgres },
+		"mysqlconn: user": func(c *store.Config) {
+			c.Driver, c.MySQL = store.MySQL, mysqlconn.Config{Address: "h:1", Database: "d"}
+		},
+		"performance_schema.x": func(c *store.Config) {
+			c.Driver, c.Tables = store.MySQL, map[string]store.Table{"performance_schema.x": {}}
+		},
 		"effects":          func(c *store.Config) { c.Effects = "maybe" },
 		"pool_size":        func(c *store.Config) { c.PoolSize = -1 },
 		"asyncops_effects": func(c *store.Config) { c.Tables = map[string]store.Table{"asyncops_effects": {}} },

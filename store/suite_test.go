@@ -31,7 +31,7 @@ func TestPostgres(t *testing.T) {
 			Undo: `CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM asyncops_effects; RETURN NULL; END';
 				CREATE TRIGGER undo AFTER INSERT ON log EXECUTE FUNCTION undo()`,
 		},
-		Values: postgresValues(),
+		Values: postgresValues(), Quote: `"`,
 	})
 }
 
@@ -93,7 +93,7 @@ func TestSQLite(t *testing.T) {
 				SELECT count(*) AS id FROM n`,
 			Undo: `CREATE TRIGGER undo AFTER INSERT ON log BEGIN DELETE FROM asyncops_effects; END`,
 		},
-		Values: sqliteValues(),
+		Values: sqliteValues(), Quote: `"`,
 	})
 }
 

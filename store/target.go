@@ -35,7 +35,6 @@ type Target struct {
 	cfg      Config
 	registry *Registry
 	dialect  dialect
-	grammar  grammar
 	log      *slog.Logger
 	observer Observer
 	pools    *pools
@@ -69,7 +68,7 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Target, error) {
 	}
 	g := registry.dialect.grammar()
 	t := &Target{
-		cfg: cfg, registry: registry, dialect: registry.dialect, grammar: g, log: log.With("database", cfg.Name), observer: observer, pools: p,
+		cfg: cfg, registry: registry, dialect: registry.dialect, log: log.With("database", cfg.Name), observer: observer, pools: p,
 		reader: bun.NewDB(p.read, g.bun), writer: bun.NewDB(p.write, g.bun),
 		slots: newSlots(cfg.PoolSize + cfg.MaxOverflow),
 	}
@@ -83,6 +82,9 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Target, error) {
 
 // Name returns the name under which the target is configured.
 func (t *Target) Name() string { return t.cfg.Name }
+
+// grammar returns the dialect's words, which may depend on the server.
+func (t *Target) grammar() grammar { return t.dialect.grammar() }
 
 // Registry returns what jobs may touch in the target.
 func (t *Target) Registry() *Registry { return t.registry }

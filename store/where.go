@@ -85,7 +85,7 @@ func (q *builder) compare(t *table, c dbop.Compare) {
 		return
 	}
 	q.text(c.Value.Text)
-	q.raw(` ESCAPE '\'`)
+	q.raw(" ESCAPE " + q.grammar.likeEscape)
 }
 
 func (q *builder) in(t *table, c dbop.In) {

@@ -27,7 +27,7 @@ var packageRules = []packageRule{
 
 	// What jobs do.
 	{path: "handlers", imports: []string{"job", "tasks", "store", "clients", "dbop", "httpop"}},
-	{path: "store", imports: []string{"job", "dbop", "internal/pgconn", "internal/sqliteconn"}},
+	{path: "store", imports: []string{"job", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn"}},
 	{path: "clients", imports: []string{"job", "httpop"}},
 
 	// The faces of the process.
@@ -49,6 +49,7 @@ var packageRules = []packageRule{
 	{path: "internal/duration"},
 	{path: "internal/strictjson", imports: []string{"job"}, why: "what is wrong with a document is a job.InvalidError"},
 	{path: "internal/pgconn", why: "the guarded PostgreSQL connection that ledger and store share"},
+	{path: "internal/mysqlconn", why: "the guarded connection to MariaDB and MySQL"},
 	{path: "internal/sqliteconn", why: "the SQLite settings that ledger and store share"},
 
 	// Tests. The suites are run by each dialect, source and fake.
@@ -79,6 +80,7 @@ type vendorRule struct {
 var vendorRules = []vendorRule{
 	{path: "github.com/uptrace/bun", imports: []string{"ledger", "store"}, why: "one vendor with two homes: the record, and the targets"},
 	{path: "github.com/uptrace/bun/driver/pgdriver", imports: []string{"internal/pgconn", "internal/testkit"}, why: "only behind the guard that cancels statements; testkit makes databases with it"},
+	{path: "github.com/go-sql-driver/mysql", imports: []string{"internal/mysqlconn"}, why: "only behind the guard that cancels statements and ends failed transactions"},
 	{path: "modernc.org/sqlite", imports: []string{"internal/sqliteconn"}},
 	{path: "github.com/hibiken/asynq", imports: []string{"dispatch"}},
 	{path: "github.com/redis/go-redis", imports: []string{"dispatch"}},

@@ -37,7 +37,7 @@ func testRegistry(t *testing.T, h Harness) {
 }
 
 func testSchemaChange(t *testing.T, h Harness) {
-	f := start(t, h, nil)
+	f := start(t, h, func(cfg *store.Config) { cfg.Tables = map[string]store.Table{"log": {Write: true}} })
 	f.want(dbop.Operation{Op: dbop.SelectMany, Table: "log"}, `{"rows":[],"count":0,"cached":false}`)
 	failure := f.wantFailure(dbop.Operation{Op: dbop.SelectOne, Table: "log", Columns: []string{"extra"}}, job.CodeUnknownColumn)
 	if failure.Class != job.ClassPermanent {
@@ -55,7 +55,9 @@ func testSchemaChange(t *testing.T, h Harness) {
 func testNames(t *testing.T, h Harness) {
 	db := h.Database(t)
 	table, column := `odd "table"?`, `a.b"c? $1 'd`
-	quote := func(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+	quote := func(name string) string {
+		return h.Quote + strings.ReplaceAll(name, h.Quote, h.Quote+h.Quote) + h.Quote
+	}
 	mustExec(t, db.SQL, "CREATE TABLE "+quote(table)+" (id INTEGER PRIMARY KEY, "+quote(column)+" INTEGER, "+quote("Select")+" TEXT)")
 	cfg := db.Config
 	cfg.Tables = map[string]store.Table{table: {Write: true}}

@@ -26,6 +26,7 @@ type Harness struct {
 	Server func(t *testing.T) Server
 	DDL    DDL
 	Values []ValueCase
+	Quote  string // around a name in SQL, doubled inside
 }
 
 // Database is one database for one test.
@@ -53,8 +54,8 @@ type DDL struct {
 	// exact number; active, a boolean, not null, true by default; seen_at, a point
 	// in time.
 	Users string
-	// Log makes the table log: nonce, text; no key, so that an effect that
-	// happens twice shows.
+	// Log makes the table log: nonce, text; no unique key over it, so that an
+	// effect that happens twice shows. Jobs see no other column of it.
 	Log string
 	// Slow makes the view slow, whose reading takes 30 seconds.
 	Slow string
@@ -76,7 +77,7 @@ type ValueCase struct {
 func Run(t *testing.T, h Harness) {
 	for name, test := range map[string]func(*testing.T, Harness){
 		"select": testSelect, "where": testWhere, "insert one": testInsertOne, "insert many": testInsertMany,
-		"on conflict": testOnConflict, "update": testUpdate, "delete": testDelete, "values": testValues, "names": testNames,
+		"on conflict": testOnConflict, "concurrent upserts": testConcurrentUpserts, "update": testUpdate, "delete": testDelete, "values": testValues, "names": testNames,
 		"registry": testRegistry, "schema change": testSchemaChange, "errors": testErrors,
 		"exactly once": testExactlyOnce, "same result": testSameResult, "rollback": testRollback, "undone": testUndone, "seal": testSeal,
 		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "concurrent migrate": testConcurrentMigrate,
@@ -99,7 +100,7 @@ type fixture struct {
 
 // allTables lets jobs do everything with the fixture's tables.
 func allTables() map[string]store.Table {
-	return map[string]store.Table{"users": {Write: true}, "log": {Write: true}, "slow": {}}
+	return map[string]store.Table{"users": {Write: true}, "log": {Columns: []string{"nonce"}, Write: true}, "slow": {}}
 }
 
 // start makes the fixture; change, which may be nil, changes the settings.

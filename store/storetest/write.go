@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/asyncops/asyncops/dbop"
@@ -77,6 +78,44 @@ func testOnConflict(t *testing.T, h Harness) {
 	f.want(many, `{"rows_affected":1}`)
 	many.OnConflict = &dbop.OnConflict{Columns: []string{"email"}, Action: dbop.ConflictUpdate}
 	f.want(many, `{"rows_affected":0}`) // nothing but the key to update
+	many.Rows = [][]dbop.Assignment{{set("email", str("bob@x")), set("name", str("Rob"))}, {set("email", str("new@x")), set("name", str("New"))}}
+	f.want(many, `{"rows_affected":2}`)
+	f.wantCount("users", "email = 'bob@x' AND name = 'Rob'", 1)
+
+	for _, columns := range [][]string{nil, {"email"}} { // the second is in the way of the third
+		twice := dbop.Operation{Op: dbop.InsertMany, Table: "users", OnConflict: &dbop.OnConflict{Columns: columns, Action: dbop.ConflictIgnore},
+			Rows: [][]dbop.Assignment{{set("email", null())}, {set("email", str(fmt.Sprint("twice", columns)))}, {set("email", str(fmt.Sprint("twice", columns)))}, {set("email", null())}}}
+		f.want(twice, `{"rows_affected":3}`)
+	}
+	for _, action := range []dbop.ConflictAction{dbop.ConflictIgnore, dbop.ConflictUpdate} { // another key than the one named
+		f.wantFailure(dbop.Operation{Op: dbop.InsertOne, Table: "users", Rows: [][]dbop.Assignment{{set("id", num("1")), set("email", str("other@x")), set("name", str("Mallory"))}},
+			OnConflict: &dbop.OnConflict{Columns: []string{"email"}, Action: action}}, job.CodeConstraint)
+	}
+	f.wantCount("users", "name = 'Mallory' OR email = 'other@x'", 0)
+	op = insertUser(set("name", str("x")))
+	op.OnConflict = &dbop.OnConflict{Action: dbop.ConflictUpdate}
+	f.wantFailure(op, job.CodeInvalid)
+}
+
+// However many insert or update the same row at the same time: one row, and no
+// error.
+func testConcurrentUpserts(t *testing.T, h Harness) {
+	f := start(t, h, nil)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		op := insertUser(set("email", str("same@x")), set("age", num(fmt.Sprint(i))))
+		op.OnConflict = &dbop.OnConflict{Columns: []string{"email"}, Action: dbop.ConflictUpdate}
+		if i%2 == 0 {
+			op.OnConflict = &dbop.OnConflict{Action: dbop.ConflictIgnore}
+		}
+		wg.Go(func() {
+			if _, err := f.Run(t.Context(), op, effect()); err != nil {
+				t.Errorf("Run = %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	f.wantCount("users", "email = 'same@x'", 1)
 }
 
 func testUpdate(t *testing.T, h Harness) {
