@@ -28,7 +28,7 @@ type direct struct {
 
 const (
 	directPoll = 200 * time.Millisecond
-	maxClaim   = 100 // jobs of one claim
+	maxClaim   = 250 // jobs of one claim
 )
 
 // run takes work until ctx ends.

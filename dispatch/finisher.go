@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/asyncops/asyncops/job"
@@ -15,22 +14,22 @@ type FinishLedger interface {
 }
 
 // finisher writes outcomes in batches: whatever has come while the last batch
-// was written. While the ledger is away it keeps what it has and tries again.
-// It holds as many outcomes as the worker has slots, and the batches being
-// written; further runs keep their slots until there is room.
+// was written. One batch at a time is enough: a second writer made the batches
+// smaller and nothing faster. While the ledger is away it keeps what it has and
+// tries again. It holds as many outcomes as the worker has slots, and the batch
+// being written; further runs keep their slots until there is room.
 type finisher struct {
 	ledger FinishLedger
 	bus    *Bus
 	meter  Meter
 	log    *slog.Logger
-	queue  chan finished // runs send, the writers receive
+	queue  chan finished // runs send, run receives
 	closed chan struct{} // closed by close: nothing more is taken
 
 	away trouble
 }
 
 const (
-	finishWriters = 2 // batches written at a time
 	maxFinish     = 256
 	finishTimeout = 8 * time.Second
 	finishAgain   = 200 * time.Millisecond
@@ -57,14 +56,6 @@ func (f *finisher) close() { close(f.closed) }
 // run writes until the finisher is closed. When ctx ends it gives up on what
 // is left: the jobs' lease ends, and they are reaped.
 func (f *finisher) run(ctx context.Context) {
-	var writers sync.WaitGroup
-	for range finishWriters {
-		writers.Go(func() { f.writeAll(ctx) })
-	}
-	writers.Wait()
-}
-
-func (f *finisher) writeAll(ctx context.Context) {
 	for {
 		select {
 		case first := <-f.queue:

@@ -138,7 +138,7 @@ func (f *fleet) submit(n int, edit func(i int, j *job.Job)) []job.ID {
 }
 
 // patience is how long anything here may take at most. It is no measurement.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // await waits until every job is in the state.
 func (f *fleet) await(state job.State, ids ...job.ID) {
