@@ -21,7 +21,8 @@ type (
 	And []Cond
 	// Or holds when some part does; with no part it does not.
 	Or []Cond
-	// Not holds when its part does not.
+	// Not holds when its part is false. Where a column of it is null the part is
+	// neither true nor false, as in SQL, and Not does not hold.
 	Not struct{ Cond Cond }
 	// Compare compares a column with a value that is not null.
 	Compare struct {
@@ -29,7 +30,8 @@ type (
 		Op     CompareOp
 		Value  Value
 	}
-	// In holds when the column equals one of the values (Negated: none).
+	// In holds when the column equals one of the values (Negated: when it is not
+	// null and equals none).
 	In struct {
 		Column  string
 		Negated bool
