@@ -31,9 +31,19 @@ func (r *rows) Next(dest []driver.Value) error {
 	return r.c.check(r.ctx, err)
 }
 
-// Close reads what is left of the result.
+// Close reads what is left of the result. It does so itself, because pgdriver's
+// Close hangs up when a result ends with an error, as one that is canceled does.
 func (r *rows) Close() error {
-	err := r.inner.Close()
+	var err error
+	for err == nil {
+		err = r.inner.Next(nil)
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if closing := r.inner.Close(); err == nil {
+		err = closing
+	}
 	r.guard.finish()
 	return r.c.check(r.ctx, err)
 }
