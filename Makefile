@@ -2,7 +2,7 @@
 #   GO       the go command
 #   PKG      what test, cover and lint look at
 #   FLAGS    more flags for go test, such as -run=TestClaim or -count=10
-#   ARGS     arguments of `make run`, such as --config asyncops.yaml
+#   ARGS     arguments of `make run`, such as --config asyncops.yaml, and of `make bench`, such as -quick
 GO    ?= go
 PKG   ?= ./...
 FLAGS ?=
@@ -11,7 +11,7 @@ ARGS  ?=
 TOOL := $(GO) tool -modfile=tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test cover check fmt lint vuln services clean FORCE
+.PHONY: help run build test cover check fmt lint vuln bench services clean FORCE
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ fmt: ## format all Go files
 
 vuln: ## look for known vulnerabilities in what is used; needs the network
 	$(TOOL) govulncheck ./...
+
+bench: services ## measure asyncops beside River and asynq, which takes minutes (ARGS=…)
+	cd bench && $(GO) run . $(ARGS)
 
 services: ## find or install the servers that the tests start
 	@scripts/services
