@@ -68,6 +68,7 @@ func (s *system) openRedis() error {
 		if err != nil {
 			return err
 		}
+		dispatch.LogRedis(s.log)
 		if s.broker, err = dispatch.OpenBroker(redis); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -65,6 +66,19 @@ func (r Redis) client(retries, pool int) (redis.UniversalClient, error) {
 		return redis.NewClusterClient(opts.Cluster()), nil
 	}
 	return nil, fmt.Errorf("dispatch: redis mode %q is not one of standalone, sentinel, cluster", r.Mode)
+}
+
+// LogRedis has the Redis library, which writes to standard error by itself, log
+// through log: at the level of debug, because whoever uses it tells of its
+// absence. It is for the whole process; call it before OpenBroker.
+func LogRedis(log *slog.Logger) { redis.SetLogger(redisLog{log.With("component", "redis")}) }
+
+// redisLog is the library's logger.
+type redisLog struct{ log *slog.Logger }
+
+// Printf logs one line.
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.DebugContext(ctx, "told by go-redis", "text", fmt.Sprintf(format, args...))
 }
 
 // Broker is a connection to Redis for everything but dequeues. It is safe for

@@ -24,7 +24,9 @@ func RunRedisFaults(t *testing.T, config func(testing.TB) ledger.Config) {
 		"accepted while redis is away":     acceptedWithoutRedis,
 		"redis loses everything":           flushed,
 		"redis restarts empty":             restartedEmpty,
+		"redis loses a queue's list":       lostList,
 		"redis freezes":                    frozenRedis,
+		"a busy worker takes no doorbell":  busyTakesNone,
 		"asynq's own tools see the queues": inspected,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,7 +35,7 @@ func RunRedisFaults(t *testing.T, config func(testing.TB) ledger.Config) {
 			at := func(testing.TB) dispatch.Redis {
 				return dispatch.Redis{Mode: dispatch.Standalone, Addrs: []string{server.Addr()}}
 			}
-			test(t, newFleet(t, Harness{Ledger: config, Redis: at}), server)
+			test(t, newFleet(t, Harness{Ledger: config, Redis: at, Relay: soon}), server)
 		})
 	}
 	t.Run("replies of dequeues are lost", func(t *testing.T) {
@@ -41,6 +43,9 @@ func RunRedisFaults(t *testing.T, config func(testing.TB) ledger.Config) {
 		lostDequeues(t, config)
 	})
 }
+
+// soon is a relay that looks after doorbells earlier than in production.
+var soon = dispatch.RelayConfig{OverlookedAge: time.Second}
 
 func once(t *testing.T, h *handler, ids []job.ID) {
 	t.Helper()
@@ -66,7 +71,7 @@ func flushed(t *testing.T, f *fleet, server *testkit.RedisServer) {
 	h := &handler{run: until(gate)}
 	f.worker(dispatch.WorkerConfig{Concurrency: 10, ShutdownTimeout: time.Second}, h)
 	ids := f.submit(500, nil)
-	testkit.Eventually(t, patience, 10*time.Millisecond, func() error { return wantStates(f, ids, job.Active, 10) })
+	f.awaitCount(job.Active, 10)
 	if _, err := server.Do("FLUSHALL"); err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +85,53 @@ func flushed(t *testing.T, f *fleet, server *testkit.RedisServer) {
 		}
 		return err
 	})
+}
+
+// lostList loses the list that doorbells wait in; what Redis holds of each of
+// them is left, and says that it waits.
+func lostList(t *testing.T, f *fleet, server *testkit.RedisServer) {
+	gate := make(chan struct{})
+	h := &handler{run: until(gate)}
+	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, h)
+	ids := f.submit(100, nil)
+	f.awaitCount(job.Active, 4)
+	testkit.Eventually(t, patience, 20*time.Millisecond, func() error {
+		if n, err := f.broker.Doorbells(t.Context(), []string{"default"}); n != 10 {
+			return fmt.Errorf("%d doorbells, %w; want 10 for the 96 jobs that wait", n, err)
+		}
+		return nil
+	})
+	if _, err := server.Do("DEL", "asynq:{default}:pending"); err != nil {
+		t.Fatal(err)
+	}
+	close(gate)
+	f.await(job.Completed, ids...)
+	once(t, h, ids)
+}
+
+// busyTakesNone looks at asynq's side of a worker without a free slot.
+func busyTakesNone(t *testing.T, f *fleet, _ *testkit.RedisServer) {
+	gate := make(chan struct{})
+	h := &handler{run: until(gate)}
+	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, h)
+	var ids []job.ID
+	for range 14 {
+		ids = append(ids, f.submit(1, nil)...) // a doorbell each
+	}
+	f.awaitCount(job.Active, 4)
+	testkit.Eventually(t, patience, 20*time.Millisecond, func() error {
+		view, err := f.broker.Queue(t.Context(), "default")
+		if err != nil {
+			return err
+		}
+		if view.Pending != 10 || view.Active != 0 {
+			return fmt.Errorf("%d doorbells wait and %d are held, want 10 and none", view.Pending, view.Active)
+		}
+		return nil
+	})
+	close(gate)
+	f.await(job.Completed, ids...)
+	once(t, h, ids)
 }
 
 func restartedEmpty(t *testing.T, f *fleet, server *testkit.RedisServer) {
@@ -109,12 +161,12 @@ func frozenRedis(t *testing.T, f *fleet, server *testkit.RedisServer) {
 	h := &handler{run: until(gate)}
 	f.worker(dispatch.WorkerConfig{Concurrency: 5, ShutdownTimeout: time.Second}, h)
 	ids := f.submit(50, nil)
-	testkit.Eventually(t, patience, 10*time.Millisecond, func() error { return wantStates(f, ids, job.Active, 5) })
+	f.awaitCount(job.Active, 5)
 	server.Freeze()
 	more := f.submit(50, nil) // accepted all the same
 	close(gate)
 	// What runs does not need Redis.
-	testkit.Eventually(t, patience, 10*time.Millisecond, func() error { return wantStates(f, ids, job.Active, 0) })
+	f.awaitCount(job.Active, 0)
 	server.Thaw()
 	ids = append(ids, more...)
 	f.await(job.Completed, ids...)
@@ -165,7 +217,7 @@ func lostDequeues(t *testing.T, config func(testing.TB) ledger.Config) {
 	through := func(testing.TB) dispatch.Redis {
 		return dispatch.Redis{Mode: dispatch.Standalone, Addrs: []string{proxy.Addr()}}
 	}
-	f := newFleet(t, Harness{Ledger: config, Redis: through})
+	f := newFleet(t, Harness{Ledger: config, Redis: through, Relay: soon})
 	h := &handler{}
 	var ids []job.ID
 	for range 3 {

@@ -24,6 +24,8 @@ type Harness struct {
 	// Redis returns a Redis for one test; nil when workers claim straight from
 	// the ledger.
 	Redis func(t testing.TB) dispatch.Redis
+	// Relay is how the relay works; the zero value is as in production.
+	Relay dispatch.RelayConfig
 }
 
 // fleet is one installation: a ledger, what rings, relays and keeps, and any
@@ -72,7 +74,7 @@ func newFleet(t testing.TB, h Harness) *fleet {
 	f.run(f.bus.Run)
 	f.run(bell.Run)
 	f.run(f.waiter.Run)
-	f.run(dispatch.NewRelay(dispatch.RelayConfig{}, l, f.broker, f.bus, f.log).Run)
+	f.run(dispatch.NewRelay(h.Relay, l, f.broker, f.bus, f.log).Run)
 	f.run(dispatch.NewKeeper(l, f.bus, &meter{}, f.log).Run)
 	return f
 }
@@ -140,21 +142,39 @@ func (f *fleet) submit(n int, edit func(i int, j *job.Job)) []job.ID {
 // patience is how long anything here may take at most. It is no measurement.
 const patience = 3 * time.Minute
 
-// await waits until every job is in the state.
+// await waits until every job has been seen in the state.
 func (f *fleet) await(state job.State, ids ...job.ID) {
 	f.t.Helper()
 	testkit.Eventually(f.t, patience, 20*time.Millisecond, func() error {
-		for _, id := range ids {
-			j, err := f.ledger.Get(context.Background(), id)
+		for ; len(ids) > 0; ids = ids[1:] {
+			j, err := f.ledger.Get(context.Background(), ids[0])
 			if err != nil {
 				return err
 			}
 			if j.State != state {
-				return fmt.Errorf("job %s is %s (%+v), want %s", id, j.State, j.WaitingOn, state)
+				return fmt.Errorf("job %s is %s (%+v), want %s; %d others to go", ids[0], j.State, j.WaitingOn, state, len(ids)-1)
 			}
 		}
 		return nil
 	})
+}
+
+// awaitCount waits until so many jobs of the queue default are in the state.
+func (f *fleet) awaitCount(state job.State, want int) {
+	f.t.Helper()
+	testkit.Eventually(f.t, patience, 10*time.Millisecond, func() error { return f.count(state, want) })
+}
+
+// count is nil when so many jobs of the queue default are in the state.
+func (f *fleet) count(state job.State, want int) error {
+	queues, err := f.ledger.Queues(context.Background(), "default")
+	if err != nil {
+		return err
+	}
+	if got := queues[0].Counts[state]; got != want {
+		return fmt.Errorf("%d jobs are %s, want %d", got, state, want)
+	}
+	return nil
 }
 
 func (f *fleet) get(id job.ID) *job.Job {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +27,7 @@ func Run(t *testing.T, h Harness) {
 		"cancel a running job":                    cancelRunning,
 		"drain hands back without counting":       drain,
 		"drain waits for jobs that end in time":   drainWaits,
+		"a lost lease begins another life":        lostLease,
 		"a paused queue rests":                    pausedQueue,
 		"scheduled jobs start when due":           scheduled,
 		"every queue gets its turn":               everyQueue,
@@ -45,9 +45,9 @@ func Run(t *testing.T, h Harness) {
 func everyJobOnce(t *testing.T, f *fleet) {
 	h := &handler{}
 	for range 3 {
-		f.worker(dispatch.WorkerConfig{Concurrency: 20, ShutdownTimeout: time.Second}, h)
+		f.worker(dispatch.WorkerConfig{Concurrency: 25, ShutdownTimeout: time.Second}, h)
 	}
-	ids := f.submit(2000, nil)
+	ids := f.submit(1000, nil)
 	f.await(job.Completed, ids...)
 	for _, id := range ids {
 		if got := h.ran(id); got != 1 {
@@ -79,33 +79,16 @@ func loneJobs(_ *testing.T, f *fleet) {
 	f.await(job.Completed, ids...)
 }
 
-func notBehindBusy(t *testing.T, f *fleet) {
+func notBehindBusy(_ *testing.T, f *fleet) {
 	release := make(chan struct{})
 	busy := &handler{run: until(release)}
 	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, busy)
 	ids := f.submit(40, nil)
-	testkit.Eventually(t, patience, 10*time.Millisecond, func() error {
-		return wantStates(f, ids, job.Active, 4)
-	})
+	f.awaitCount(job.Active, 4)
 	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, &handler{})
-	testkit.Eventually(t, patience, 10*time.Millisecond, func() error {
-		return wantStates(f, ids, job.Completed, 36)
-	})
+	f.awaitCount(job.Completed, 36)
 	close(release)
 	f.await(job.Completed, ids...)
-}
-
-func wantStates(f *fleet, ids []job.ID, state job.State, want int) error {
-	got := 0
-	for _, id := range ids {
-		if f.get(id).State == state {
-			got++
-		}
-	}
-	if got != want {
-		return fmt.Errorf("%d jobs are %s, want %d", got, state, want)
-	}
-	return nil
 }
 
 func outcomes(t *testing.T, f *fleet) {
@@ -141,10 +124,11 @@ func outcomes(t *testing.T, f *fleet) {
 		{"throttled", job.Completed, "", 1, 1},
 		{"flaky", job.Completed, "", 3, 3},
 	}
-	for _, test := range tests {
-		id := f.submit(1, func(_ int, j *job.Job) {
-			j.Kind, j.Options.Backoff = test.kind, job.Backoff{Initial: time.Millisecond}
-		})[0]
+	ids := f.submit(len(tests), func(i int, j *job.Job) {
+		j.Kind, j.Options.Backoff = tests[i].kind, job.Backoff{Initial: time.Millisecond}
+	})
+	for i, test := range tests {
+		id := ids[i]
 		f.await(test.state, id)
 		j := f.get(id)
 		if test.code != "" && (j.Error == nil || j.Error.Code != test.code) {
@@ -222,8 +206,8 @@ func cancelRunning(t *testing.T, f *fleet) {
 func drain(t *testing.T, f *fleet) {
 	stubborn := &handler{run: until(nil)}
 	stop := f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: 10 * time.Millisecond}, stubborn)
-	ids := f.submit(4, nil)
-	f.await(job.Active, ids...)
+	ids := f.submit(40, nil)
+	f.awaitCount(job.Active, 4)
 	stop()
 	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, &handler{})
 	f.await(job.Completed, ids...)
@@ -238,17 +222,17 @@ func drainWaits(t *testing.T, f *fleet) {
 	release := make(chan struct{})
 	h := &handler{run: until(release)}
 	stop := f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: patience}, h)
-	ids := f.submit(8, nil)
-	testkit.Eventually(t, patience, 10*time.Millisecond, func() error { return wantStates(f, ids, job.Active, 4) })
+	f.submit(8, nil)
+	f.awaitCount(job.Active, 4)
 	stopped := make(chan struct{})
 	go func() { stop(); close(stopped) }()
 	testkit.Eventually(t, patience, 10*time.Millisecond, func() error { return wantDraining(f) })
 	close(release)
 	<-stopped
-	if err := wantStates(f, ids, job.Completed, 4); err != nil {
+	if err := f.count(job.Completed, 4); err != nil {
 		t.Error(err)
 	}
-	if err := wantStates(f, ids, job.Pending, 4); err != nil {
+	if err := f.count(job.Pending, 4); err != nil {
 		t.Error(err)
 	}
 }
@@ -265,6 +249,39 @@ func wantDraining(f *fleet) error {
 		}
 	}
 	return nil
+}
+
+// lostLease has the ledger declare a worker that is alive for gone.
+func lostLease(t *testing.T, f *fleet) {
+	var zombie atomic.Bool
+	h := &handler{run: func(ctx context.Context, _ *job.Job) error {
+		if zombie.CompareAndSwap(false, true) {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		return nil
+	}}
+	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second, Lease: time.Second}, h)
+	id := f.submit(1, nil)[0]
+	f.await(job.Active, id)
+	ctx, first := context.Background(), f.get(id).Worker
+	if err := f.ledger.Leave(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.ledger.Reap(ctx); err != nil {
+		t.Fatal(err)
+	}
+	more := f.submit(20, nil)
+	f.await(job.Completed, append(more, id)...)
+	j := f.get(id)
+	if h.ran(id) != 2 || j.Crashes != 1 || j.Attempt != 1 || j.Worker == first {
+		t.Errorf("ran %d times, crashes %d, attempt %d, last by %s; want 2, 1, 1, not by %s", h.ran(id), j.Crashes, j.Attempt, j.Worker, first)
+	}
+	for _, id := range more {
+		if j := f.get(id); h.ran(id) != 1 || j.Worker == first {
+			t.Errorf("job %s ran %d times, last by %s; want once, not by %s", id, h.ran(id), j.Worker, first)
+		}
+	}
 }
 
 func pausedQueue(t *testing.T, f *fleet) {
@@ -310,7 +327,7 @@ func scheduled(t *testing.T, f *fleet) {
 func everyQueue(_ *testing.T, f *fleet) {
 	h := &handler{}
 	queues := []string{"critical", "default", "low"}
-	ids := f.submit(600, func(i int, j *job.Job) { j.Queue = queues[i%3] })
+	ids := f.submit(300, func(i int, j *job.Job) { j.Queue = queues[i%3] })
 	f.worker(dispatch.WorkerConfig{Concurrency: 10, ShutdownTimeout: time.Second, Strict: true}, h)
 	f.worker(dispatch.WorkerConfig{Concurrency: 10, ShutdownTimeout: time.Second, Queues: map[string]int{"low": 1}}, h)
 	f.await(job.Completed, ids...)
@@ -347,7 +364,7 @@ func sealAgain(t *testing.T, f *fleet) {
 			return nil, false, nil
 		},
 	}
-	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, h)
+	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second, SealInterval: 200 * time.Millisecond}, h)
 	id := f.submit(1, func(_ int, j *job.Job) { j.Delivery = job.ExactlyOnceEffect })[0]
 	f.await(job.Parked, id)
 	if j := f.get(id); j.WaitingOn == nil || j.WaitingOn.Reason != job.WaitSealing {
