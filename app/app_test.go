@@ -1,6 +1,8 @@
 package app //nolint:testpackage // what it tests is nobody else's
 
 import (
+	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,5 +88,22 @@ func TestSettingsAreOneProblemALine(t *testing.T) {
 	}
 	if settings(nil) != nil {
 		t.Error("settings(nil) is an error")
+	}
+}
+
+// What is wrong with one part's settings is told together with what is wrong
+// with another's, and ends nothing but the start.
+func TestOpenTellsOfAllSettings(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Redis.URL = config.RedisURL{Mode: "standalone", Addrs: []string{"localhost:6379"}, TLS: true, CAFile: t.TempDir() + "/none.pem"}
+	client := config.NewClient()
+	client.BaseURL = "https://api.example.com"
+	client.TLS.CA = t.TempDir() + "/none.pem"
+	cfg.Clients = map[string]config.Client{"crm": client}
+	_, err := open(cfg, slog.New(slog.DiscardHandler), "test")
+	var problems config.Problems
+	if !errors.As(err, &problems) || len(problems) != 2 {
+		t.Errorf("open = %v, want a problem of redis.url and one of the client", err)
 	}
 }

@@ -31,7 +31,7 @@ func (s *system) addAPI(out io.Writer) error {
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
 	}
 	if s.broker != nil {
-		deps.RedisQueues = redisQueues{s.broker}
+		deps.RedisQueues = redisQueues{broker: s.broker, up: func() bool { return s.health.Up(redisCheck) }}
 	}
 	server, err := api.New(api.Config{
 		Listen: cfg.Listen, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
@@ -180,10 +180,16 @@ func (s statuses) Clients(context.Context) ([]api.Client, error) {
 	return found, nil
 }
 
-// redisQueues is asynq's own view of the queues.
-type redisQueues struct{ broker *dispatch.Broker }
+// redisQueues is asynq's own view of the queues; none while Redis is away.
+type redisQueues struct {
+	broker *dispatch.Broker
+	up     func() bool
+}
 
 func (r redisQueues) RedisQueue(ctx context.Context, queue string) *api.RedisQueue {
+	if !r.up() {
+		return nil // it would take its timeout for each queue
+	}
 	view, err := r.broker.Queue(ctx, queue)
 	if err != nil {
 		return nil

@@ -63,19 +63,25 @@ func open(cfg *config.Config, log *slog.Logger, name string) (*system, error) {
 }
 
 func (s *system) openRedis() error {
-	if s.cfg.Redis.URL.Mode != config.RedisNone {
-		redis, err := redisOf(s.cfg.Redis.URL)
-		if err != nil {
-			return err
-		}
-		dispatch.LogRedis(s.log)
-		if s.broker, err = dispatch.OpenBroker(redis); err != nil {
-			return err
-		}
-		s.closers = append(s.closers, s.broker.Close)
-	}
+	err := s.openBroker()
 	s.bus = dispatch.NewBus(s.broker, s.log)
 	s.bell = dispatch.NewBell(s.broker, s.bus, s.log)
+	return err
+}
+
+func (s *system) openBroker() error {
+	if s.cfg.Redis.URL.Mode == config.RedisNone {
+		return nil
+	}
+	redis, err := redisOf(s.cfg.Redis.URL)
+	if err != nil {
+		return err
+	}
+	dispatch.LogRedis(s.log)
+	if s.broker, err = dispatch.OpenBroker(redis); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.broker.Close)
 	return nil
 }
 

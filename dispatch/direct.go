@@ -23,7 +23,8 @@ type direct struct {
 	bus    *Bus
 	log    *slog.Logger
 
-	away trouble
+	empty map[string]time.Time // when a queue had less than was asked for; only run uses it
+	away  trouble
 }
 
 const (
@@ -36,6 +37,11 @@ func (d *direct) run(ctx context.Context) error {
 	wake, forget := d.bus.listen(due)
 	defer forget()
 	for d.exec.slots.awaitRoom(ctx) {
+		select {
+		case <-wake:
+			d.empty = nil
+		default:
+		}
 		took, err := d.round(ctx)
 		switch {
 		case errors.Is(err, job.ErrLeaseLost):
@@ -49,6 +55,7 @@ func (d *direct) run(ctx context.Context) error {
 			if !sleep(ctx, directPoll, wake) {
 				return nil
 			}
+			d.empty = nil
 		}
 		if err != nil && !sleep(ctx, claimAgain, nil) { // a wake-up must not make this a hot loop
 			return nil
@@ -66,12 +73,13 @@ func (d *direct) round(ctx context.Context) (took int, err error) {
 		return 0, nil
 	}
 	free := d.exec.slots.room()
+	queues := d.order()
 	total := 0
-	for _, weight := range d.queues {
-		total += weight
+	for _, queue := range queues {
+		total += d.queues[queue]
 	}
 	var hungry []string // those that used their whole share
-	for _, queue := range d.order() {
+	for _, queue := range queues {
 		share := max(1, (free*d.queues[queue]+total-1)/total)
 		if d.strict {
 			share = free
@@ -95,12 +103,16 @@ func (d *direct) round(ctx context.Context) (took int, err error) {
 	return took, nil
 }
 
-// order is the queues by weight if priority is strict, else at random, the
-// heavier ones more often first.
+// order is the queues to ask, by weight if priority is strict, else at random,
+// the heavier ones more often first. One that was empty a moment ago is left out:
+// under load, most of the claims would be of nothing.
 func (d *direct) order() []string {
 	rank := make(map[string]float64, len(d.queues))
 	order := make([]string, 0, len(d.queues))
 	for queue, weight := range d.queues {
+		if at, ok := d.empty[queue]; ok && time.Since(at) < directPoll {
+			continue
+		}
 		order = append(order, queue)
 		rank[queue] = float64(weight)
 		if !d.strict {
@@ -120,9 +132,20 @@ func (d *direct) claim(ctx context.Context, worker, queue string, n int) (int, e
 		return 0, nil
 	}
 	jobs, err := d.claimDue(ctx, worker, queue, n)
+	if err == nil && len(jobs) < n {
+		d.rest(queue)
+	}
 	d.exec.slots.give(n - len(jobs))
 	d.exec.start(jobs)
 	return len(jobs), err
+}
+
+// rest notes that a queue has no more.
+func (d *direct) rest(queue string) {
+	if d.empty == nil {
+		d.empty = map[string]time.Time{}
+	}
+	d.empty[queue] = time.Now()
 }
 
 // claimDue is one claim. One that is cut short may have been made, so it is
