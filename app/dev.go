@@ -36,7 +36,7 @@ func (p Process) dev(ctx context.Context, path string) error {
 	if err := s.addDev(demo, p.Stdout); err != nil {
 		return errors.Join(settings(err), s.close(), demo.close())
 	}
-	return s.run(ctx)
+	return s.run(ctx, p)
 }
 
 func (p Process) openDev(path string, demo *demo) (*system, error) {

@@ -62,5 +62,5 @@ func (p Process) serve(name, path string, add func(*system) error) int {
 	}
 	ctx, stop := untilSignal()
 	defer stop()
-	return p.exit(s.run(ctx))
+	return p.exit(s.run(ctx, p))
 }

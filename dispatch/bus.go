@@ -23,13 +23,14 @@ type Bus struct {
 	broker *Broker // nil: this process only
 	log    *slog.Logger
 	unsent chan struct{} // one slot: outgoing has something
+	joined chan struct{} // one slot: channels has more
 
 	mu       sync.Mutex
 	hints    map[chan struct{}]hint       // guarded by mu; one slot each, the bus sends
 	stops    map[chan job.ID]bool         // guarded by mu; the bus sends
 	ended    map[job.ID][]chan<- struct{} // guarded by mu; closed by the bus
 	outgoing outgoing                     // guarded by mu
-	waits    bool                         // somebody here wants to know which jobs end; guarded by mu
+	channels []string                     // in Redis, that somebody here listens to; guarded by mu
 
 	away trouble
 }
@@ -38,7 +39,7 @@ type Bus struct {
 // one, Run must run for hints to leave the process and to come in.
 func NewBus(broker *Broker, log *slog.Logger) *Bus {
 	return &Bus{
-		broker: broker, log: log, unsent: make(chan struct{}, 1),
+		broker: broker, log: log, unsent: make(chan struct{}, 1), joined: make(chan struct{}, 1),
 		hints: map[chan struct{}]hint{}, stops: map[chan job.ID]bool{}, ended: map[job.ID][]chan<- struct{}{},
 	}
 }
@@ -136,6 +137,7 @@ func (b *Bus) listen(h hint) (<-chan struct{}, func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hints[c] = h
+	b.join(string(h))
 	return c, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -149,6 +151,7 @@ func (b *Bus) stopRequests() (<-chan job.ID, func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stops[c] = true
+	b.join(stopChannel)
 	return c, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 
 // ClaimLedger gives jobs to workers.
 type ClaimLedger interface {
-	Claim(ctx context.Context, worker string, ids []job.ID, limit int) ([]job.Job, error)
+	Claim(ctx context.Context, worker string, ids []job.ID) ([]job.Job, error)
 	ClaimDue(ctx context.Context, worker, queue string, limit int) ([]job.Job, error)
 	ClaimIsolated(ctx context.Context, worker string, queues []string) ([]job.Job, error)
 }
@@ -115,7 +115,7 @@ func (c *claims) ask(ctx context.Context, ids []job.ID) answer {
 func (c *claims) try(ctx context.Context, worker string, ids []job.ID) ([]job.Job, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
-	return c.ledger.Claim(ctx, worker, ids, len(ids))
+	return c.ledger.Claim(ctx, worker, ids)
 }
 
 // dealOut gives each ask those of the jobs that it asked for.

@@ -92,13 +92,14 @@ func (d *doorbells) answer(ctx context.Context, bell job.Doorbell) {
 			break
 		}
 		got := d.claims.claim(ctx, left[:n])
+		refused := without(left[:n], got.jobs)
 		d.exec.slots.give(n - len(got.jobs))
 		d.exec.start(got.jobs)
 		if !got.ok {
 			break
 		}
-		if len(got.jobs) < n {
-			d.refuse(ctx, bell, without(left[:n], got.jobs))
+		if len(refused) > 0 {
+			d.refuse(ctx, bell, refused)
 		}
 		left, fitted = left[n:], max(fitted, n)
 	}
@@ -148,6 +149,9 @@ func (d *doorbells) refuse(ctx context.Context, bell job.Doorbell, ids []job.ID)
 
 // without returns the ids that none of the jobs has.
 func without(ids []job.ID, jobs []job.Job) []job.ID {
+	if len(ids) == len(jobs) {
+		return nil // as a rule
+	}
 	claimed := make(map[job.ID]bool, len(jobs))
 	for i := range jobs {
 		claimed[jobs[i].ID] = true

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asyncops/asyncops/job"
@@ -87,14 +88,25 @@ func newExecutor(cfg WorkerConfig, h Handler, m Meter, log *slog.Logger, finish 
 	}
 }
 
-// start runs the jobs in the background. The caller has taken a slot for each;
-// it is given back when the run has ended and its outcome has been handed on.
+// start runs the jobs, which become its own, in the background. The caller has
+// taken a slot for each; it is given back when the run has ended and its outcome
+// has been handed on.
 func (e *executor) start(jobs []job.Job) {
-	for i := range jobs {
-		j := jobs[i] // one that runs for long does not keep the others' args in memory
+	var next atomic.Int64
+	for range jobs {
+		// Where jobs are short, the first goroutines run them all, on stacks that
+		// have grown already.
 		go func() {
-			defer e.slots.give(1)
-			e.run(&j, nil)
+			for {
+				i := next.Add(1) - 1
+				if i >= int64(len(jobs)) {
+					return
+				}
+				j := jobs[i]
+				jobs[i] = job.Job{} // one that runs for long does not keep the others' args in memory
+				e.run(&j, nil)
+				e.slots.give(1)
+			}
 		}()
 	}
 }

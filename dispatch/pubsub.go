@@ -114,22 +114,36 @@ func (b *Bus) sendOnce(ctx context.Context) bool {
 	return true
 }
 
+// join has the bus subscribe to a channel: a process hears only what somebody
+// in it listens to. It requires mu.
+func (b *Bus) join(channel string) {
+	if slices.Contains(b.channels, channel) {
+		return
+	}
+	b.channels = append(b.channels, channel)
+	select {
+	case b.joined <- struct{}{}:
+	default:
+	}
+}
+
 // receive passes on what other processes say, until ctx ends. The subscription
 // connects, and connects again, by itself.
 func (b *Bus) receive(ctx context.Context) error {
-	channels := []string{string(rung), string(due), stopChannel}
-	b.mu.Lock()
-	if b.waits {
-		channels = append(channels, endedChannel)
-	}
-	b.mu.Unlock()
-	sub := b.broker.client.Subscribe(ctx, channels...)
+	sub := b.broker.client.Subscribe(ctx)
 	defer func() { _ = sub.Close() }() // nothing is sent on it
 	messages := sub.Channel(redis.WithChannelSize(1024))
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-b.joined:
+			b.mu.Lock()
+			channels := slices.Clone(b.channels)
+			b.mu.Unlock()
+			// Those that it had it has again; after an error it subscribes when it
+			// connects.
+			_ = sub.Subscribe(ctx, channels...)
 		case m, ok := <-messages:
 			if !ok {
 				return nil

@@ -25,12 +25,12 @@ const (
 	waitTimeout = 5 * time.Second // of one poll
 )
 
-// NewWaiter returns a Waiter, before the bus runs. Its Run polls; without it,
+// NewWaiter returns a Waiter. Its Run polls; without it,
 // Wait relies on hints.
 func NewWaiter(bus *Bus, ledger EndedLedger) *Waiter {
 	bus.mu.Lock()
 	defer bus.mu.Unlock()
-	bus.waits = true
+	bus.join(endedChannel)
 	return &Waiter{bus: bus, ledger: ledger}
 }
 

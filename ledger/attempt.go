@@ -54,7 +54,8 @@ func (g *groupWriter) insert(ctx context.Context, db bun.IDB, group []*write, ri
 	}
 	for len(rows) > 0 {
 		part := rows[:min(len(rows), maxInsertRows)]
-		_, err := db.NewInsert().Model(&part).On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
+		_, err := db.NewInsert().Model(&part).ExcludeColumn(unused(part)...).
+			On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
 		if err != nil {
 			return err
 		}

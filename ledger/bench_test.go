@@ -100,7 +100,7 @@ func BenchmarkClaimFinish(b *testing.B) {
 						var jobs []job.Job
 						var err error
 						if how == "ids" {
-							jobs, err = l.Claim(b.Context(), "w", ids[n*batch:(n+1)*batch], batch)
+							jobs, err = l.Claim(b.Context(), "w", ids[n*batch:(n+1)*batch])
 						} else {
 							jobs, err = l.ClaimDue(b.Context(), "w", "default", batch)
 						}

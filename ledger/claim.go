@@ -36,18 +36,20 @@ const (
 	workerLives = `EXISTS (SELECT 1 FROM asyncops_workers WHERE id = ?worker AND state <> 'gone')`
 )
 
-// claimPicked takes the rows that the query "picked" chose: epoch+1, this
-// worker, no doorbell. A claim that is only to seal is no run.
-const claimPicked = `UPDATE asyncops_jobs
+// claimRows takes rows: epoch+1, this worker, no doorbell. A claim that is only
+// to seal is no run.
+const claimRows = `UPDATE asyncops_jobs
 	SET state = 'active', epoch = epoch + 1, worker = ?worker, claim = ?claim, doorbell = NULL, rung_at = 0, parked = NULL,
 		started_at = CASE WHEN verdict IS NULL THEN ?now ELSE started_at END,
 		run_epoch = CASE WHEN verdict IS NULL THEN epoch + 1 ELSE run_epoch END,
 		attempt = attempt + CASE WHEN verdict IS NULL THEN 1 ELSE 0 END
-	FROM picked WHERE id = picked_id
-	RETURNING ` + allColumns
+`
 
-// Claim makes the worker the one that runs the jobs, at most limit of them,
-// and returns them under their new epochs with their args, oldest first. Jobs
+// claimPicked takes those that the query "picked" chose.
+const claimPicked = claimRows + ` FROM picked WHERE id = picked_id`
+
+// Claim makes the worker the one that runs the jobs, and returns them under
+// their new epochs with their args, oldest first. Jobs
 // that are not returned are not the worker's: they are not due, run elsewhere,
 // have ended, or may not start now (queue paused, past a time limit, in
 // isolation).
@@ -55,13 +57,16 @@ const claimPicked = `UPDATE asyncops_jobs
 // A worker that has not joined, or is gone, is answered job.ErrLeaseLost. After
 // any other error the jobs may have been claimed all the same: the worker's
 // next Claim or Renew over this Ledger hands those back.
-func (l *Ledger) Claim(ctx context.Context, worker string, ids []job.ID, limit int) ([]job.Job, error) {
-	if len(ids) == 0 || limit <= 0 {
+func (l *Ledger) Claim(ctx context.Context, worker string, ids []job.ID) ([]job.Job, error) {
+	if len(ids) == 0 {
 		return nil, nil
 	}
-	const where = `id IN (?ids) AND ` + knownStartable + ` AND run_at <= ?now AND ` + workerLives + ` AND (verdict IS NOT NULL OR (
+	// Rows that somebody else is just changing are waited for, not skipped:
+	// to lock them first would cost a write more for each, and nobody holds
+	// rows that match for longer than a statement.
+	const query = claimRows + ` WHERE id ?ids AND ` + knownStartable + ` AND run_at <= ?now AND ` + workerLives + ` AND (verdict IS NOT NULL OR (
 		crashes < ?isolation AND ` + inTime + ` AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused)))`
-	return l.claim(ctx, `WITH `+l.pick("picked", where, "id"), claimArgs{Worker: worker, IDs: bun.List(ids), Limit: limit})
+	return l.claim(ctx, query, claimArgs{Worker: worker, IDs: l.dialect.among(ids)})
 }
 
 // ClaimDue is Claim for the jobs of a queue that have waited longest,
@@ -75,7 +80,7 @@ func (l *Ledger) ClaimDue(ctx context.Context, worker, queue string, limit int) 
 		`, ` + l.pick("rung", mine+` AND rung_at > 0`, "rung_at, run_at") +
 		`, ` + l.pick("unrung", mine+` AND rung_at = 0`, "run_at") +
 		`, picked AS (SELECT picked_id FROM sealing UNION ALL SELECT picked_id FROM rung
-			UNION ALL SELECT picked_id FROM unrung LIMIT ?limit)`
+			UNION ALL SELECT picked_id FROM unrung LIMIT ?limit) ` + claimPicked
 	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Limit: limit})
 }
 
@@ -83,8 +88,9 @@ func (l *Ledger) ClaimDue(ctx context.Context, worker, queue string, limit int) 
 // more than one of its workers' deaths. Whoever calls it runs no second such
 // job beside it, so that the one which kills its worker is found out.
 func (l *Ledger) ClaimIsolated(ctx context.Context, worker string, queues []string) ([]job.Job, error) {
-	const where = isolated + ` AND queue IN (?ids) AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused) AND ` + workerLives
-	return l.claim(ctx, `WITH `+l.pick("picked", where, "run_at"), claimArgs{Worker: worker, IDs: bun.List(queues), Limit: 1})
+	const where = isolated + ` AND queue IN (?queues) AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused) AND ` + workerLives
+	query := `WITH ` + l.pick("picked", where, "run_at") + ` ` + claimPicked
+	return l.claim(ctx, query, claimArgs{Worker: worker, Queues: bun.List(queues), Limit: 1})
 }
 
 // pick is a WITH query of the ids of rows, at most ?limit, that nobody else holds.
@@ -97,19 +103,20 @@ func (l *Ledger) pick(name, where, order string) string {
 type claimArgs struct {
 	Worker    string `bun:"worker"`
 	Queue     string `bun:"queue"`
+	Queues    any    `bun:"queues"`
 	IDs       any    `bun:"ids"`
 	Limit     int    `bun:"limit"`
 	Isolation int    `bun:"isolation"`
 	Claim     int64  `bun:"claim"`
 }
 
-// claim takes what the query picks.
-func (l *Ledger) claim(ctx context.Context, picked string, args claimArgs) ([]job.Job, error) {
+// claim takes what the query says.
+func (l *Ledger) claim(ctx context.Context, query string, args claimArgs) ([]job.Job, error) {
 	if err := l.settle(ctx, args.Worker); err != nil {
 		return nil, l.wrap(err, "hand back what %s may have claimed", args.Worker)
 	}
 	args.Isolation, args.Claim = job.IsolationCrashes, rand.Int64()
-	query := l.timed(picked + ` ` + claimPicked)
+	query = l.timed(query + ` RETURNING ` + allColumns)
 	var rows []row
 	err := l.again(ctx, func() error {
 		rows = rows[:0]

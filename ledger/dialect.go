@@ -1,5 +1,11 @@
 package ledger
 
+import (
+	"github.com/uptrace/bun/schema"
+
+	"github.com/asyncops/asyncops/job"
+)
+
 // dialect is where the two databases differ. Fragments are spliced into
 // statements as they stand; none holds a value.
 type dialect struct {
@@ -8,9 +14,11 @@ type dialect struct {
 	now string
 	// least is the function that returns the least of its arguments.
 	least string
-	// uuid, integer, boolean and text are placeholders with the type of their
-	// column, for the first line of a VALUES list, where nothing else tells it.
-	uuid, integer, boolean, text string
+	// among is what comes after id where it is to be one of ids. PostgreSQL
+	// reads one array much faster than a list of as many values.
+	among func(ids []job.ID) schema.QueryAppender
+	// outcomes is the query of a row for each outcome.
+	outcomes func([]outcome) schema.QueryAppender
 	// skipLocked makes a SELECT pass over rows that others hold, and keep
 	// those that it returns for the rest of the transaction.
 	skipLocked string

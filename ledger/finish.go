@@ -5,10 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/asyncops/asyncops/job"
 )
@@ -31,20 +30,21 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 	}
 	outcomes = slices.Clone(outcomes)
 	slices.SortFunc(outcomes, func(a, b job.Outcome) int { return cmp.Compare(a.Job, b.Job) })
-	query, args, err := l.finishQuery(outcomes)
+	args, err := l.finishArgs(outcomes)
 	if err != nil {
 		return nil, l.wrap(err, "finish")
 	}
+	query := l.timed(finishQuery)
 	var written []run
 	if !slices.ContainsFunc(outcomes, keepsAttempt) {
 		err = l.again(ctx, func() error {
 			written = written[:0]
-			return l.write.NewRaw(query, args...).Scan(ctx, &written)
+			return l.write.NewRaw(query, args).Scan(ctx, &written)
 		})
 	} else {
 		err = l.transact(ctx, func(tx bun.Tx) error {
 			written = written[:0]
-			if err := tx.NewRaw(query, args...).Scan(ctx, &written); err != nil {
+			if err := tx.NewRaw(query, args).Scan(ctx, &written); err != nil {
 				return err
 			}
 			return l.keepAttempts(ctx, tx, outcomes, written)
@@ -83,9 +83,11 @@ const (
 	// It ran, but not so that it counts.
 	finishUncounted = `(v_state IN ('parked', 'pending') AND verdict IS NULL AND v_verdict IS NULL)`
 
-	finishSet = ` UPDATE asyncops_jobs SET
+	finishQuery = `WITH v (v_id, v_epoch, v_state, v_again, v_delay, v_result, v_code, v_message, v_private, v_summary,
+		v_parked, v_verdict) AS (?outcomes)
+	UPDATE asyncops_jobs SET
 	state = CASE WHEN ` + finishStops + ` THEN 'pending' ELSE v_state END,
-	verdict = CASE WHEN ` + finishStops + ` THEN ? WHEN v_again THEN coalesce(v_verdict, verdict) END,
+	verdict = CASE WHEN ` + finishStops + ` THEN ?canceled WHEN v_again THEN coalesce(v_verdict, verdict) END,
 	run_at = CASE WHEN ` + finishStops + ` THEN ?now WHEN v_again THEN ?now + v_delay ELSE run_at END,
 	attempt = attempt - CASE WHEN ` + finishUncounted + ` AND attempt > 0 THEN 1 ELSE 0 END,
 	run_epoch = CASE WHEN ` + finishUncounted + ` THEN 0 ELSE run_epoch END,
@@ -98,40 +100,50 @@ const (
 	FROM v WHERE id = v_id AND epoch = v_epoch AND ` + knownActive + ` RETURNING id, epoch`
 )
 
-// finishQuery builds the one statement that writes all outcomes.
-func (l *Ledger) finishQuery(outcomes []job.Outcome) (string, []any, error) {
-	d := l.dialect
-	typed := "(" + strings.Join([]string{d.uuid, d.integer, d.text, d.boolean, d.integer, d.text, d.text, d.text,
-		d.boolean, d.text, d.text, d.text}, ", ") + ")"
-	const untyped = ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" // the first line gives the columns their types
-	var b strings.Builder
-	b.WriteString(`WITH v (v_id, v_epoch, v_state, v_again, v_delay, v_result, v_code, v_message, v_private, v_summary, v_parked, v_verdict) AS (VALUES `)
-	b.WriteString(typed)
-	b.WriteString(strings.Repeat(untyped, len(outcomes)-1))
-	b.WriteString(")")
-	args := make([]any, 0, 12*len(outcomes)+1)
-	for _, o := range outcomes {
+// finishArgs are the named arguments of finishQuery.
+type finishArgs struct {
+	Outcomes  schema.QueryAppender `bun:"outcomes"`
+	Canceled  string               `bun:"canceled"`
+	Retention int64                `bun:"retention"`
+}
+
+func (l *Ledger) finishArgs(outcomes []job.Outcome) (finishArgs, error) {
+	rows := make([]outcome, len(outcomes))
+	for i, o := range outcomes {
 		e := o.Error
 		if e == nil {
 			e = &job.Error{}
 		}
 		end, err := verdictText(o.Verdict)
 		if err != nil {
-			return "", nil, err
+			return finishArgs{}, err
 		}
-		args = append(args, string(o.Job), o.Epoch, string(o.State), !o.State.Terminal(), o.Delay.Microseconds(),
-			orNull(storable(string(o.Result))), orNull(string(e.Code)), orNull(storable(e.Message)), e.Private,
-			orNull(storable(string(o.Summary))), orNull(string(o.Parked)), end)
+		rows[i] = outcome{
+			id: o.Job, epoch: o.Epoch, state: string(o.State), again: !o.State.Terminal(), delay: o.Delay.Microseconds(),
+			result: orNull(storable(string(o.Result))), code: orNull(string(e.Code)), message: orNull(storable(e.Message)),
+			private: e.Private, summary: orNull(storable(string(o.Summary))), parked: orNull(string(o.Parked)), verdict: end,
+		}
 	}
 	canceled, err := json.Marshal(canceledVerdict)
-	if err != nil {
-		return "", nil, err
-	}
-	args = append(args, string(canceled))
-	set := strings.NewReplacer("?now", d.now, "?retention", strconv.FormatInt(l.cfg.Retention.Microseconds(), 10)).Replace(finishSet)
-	b.WriteString(set)
-	return b.String(), args, nil
+	return finishArgs{l.dialect.outcomes(rows), string(canceled), l.cfg.Retention.Microseconds()}, err
 }
+
+// outcome is one row of a finishQuery, in the order of its columns.
+type outcome struct {
+	id              job.ID
+	epoch           int64
+	state           string
+	again           bool // it runs again, or waits to
+	delay           int64
+	result          *string
+	code            *string
+	message         *string
+	private         bool
+	summary         *string
+	parked, verdict *string
+}
+
+const outcomeColumns = 12
 
 // verdictText is what the column verdict holds.
 func verdictText(v *job.Verdict) (*string, error) {
@@ -167,8 +179,8 @@ func (l *Ledger) keepAttempts(ctx context.Context, tx bun.Tx, outcomes []job.Out
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, copyAttempt+` WHERE id IN (?) AND run_epoch = epoch ON CONFLICT DO NOTHING`,
-		bun.Safe(l.dialect.now), string(job.Retry), bun.List(ids))
+	_, err := tx.ExecContext(ctx, copyAttempt+` WHERE id ? AND run_epoch = epoch ON CONFLICT DO NOTHING`,
+		bun.Safe(l.dialect.now), string(job.Retry), l.dialect.among(ids))
 	return err
 }
 

@@ -31,7 +31,7 @@ func (l *Ledger) Prune(ctx context.Context, limit int) (int, error) {
 			return err
 		}
 		var err error
-		n, err = l.delete(ctx, tx, `WHERE id IN (?)`, bun.List(ids))
+		n, err = l.delete(ctx, tx, `WHERE id ?`, l.dialect.among(ids))
 		return err
 	})
 	if err != nil {

@@ -58,8 +58,8 @@ func (l *Ledger) reapJobs(ctx context.Context, tx bun.Tx, ids []job.ID) ([]job.E
 	const keep = `INSERT INTO asyncops_attempts (job_id, epoch, number, generation, worker, started_at, finished_at,
 			outcome, error_code, error_message)
 		SELECT id, epoch, attempt, generation, worker, started_at, ?now, 'lost', ?, ?
-		FROM asyncops_jobs WHERE id IN (?) AND run_epoch = epoch ON CONFLICT DO NOTHING`
-	_, err := tx.ExecContext(ctx, l.timed(keep), string(job.CodeWorkerLost), "the worker's lease ended during this attempt", bun.List(ids))
+		FROM asyncops_jobs WHERE id ? AND run_epoch = epoch ON CONFLICT DO NOTHING`
+	_, err := tx.ExecContext(ctx, l.timed(keep), string(job.CodeWorkerLost), "the worker's lease ended during this attempt", l.dialect.among(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (l *Ledger) reapJobs(ctx context.Context, tx bun.Tx, ids []job.ID) ([]job.E
 			attempt = attempt - CASE WHEN verdict IS NULL AND attempt > 0 THEN 1 ELSE 0 END,
 			crashes = crashes + CASE WHEN verdict IS NULL THEN 1 ELSE 0 END,
 			cancel_requested = cancel_requested AND verdict IS NULL
-		WHERE id IN (?) RETURNING id, kind, queue, crashes, cancel_requested, run_once, verdict IS NOT NULL AS sealing`
+		WHERE id ? RETURNING id, kind, queue, crashes, cancel_requested, run_once, verdict IS NOT NULL AS sealing`
 	var reaped []struct {
 		ID              job.ID
 		Kind, Queue     string
@@ -76,7 +76,7 @@ func (l *Ledger) reapJobs(ctx context.Context, tx bun.Tx, ids []job.ID) ([]job.E
 		CancelRequested bool
 		Sealing         bool
 	}
-	if err := tx.NewRaw(l.timed(back), bun.List(ids)).Scan(ctx, &reaped); err != nil {
+	if err := tx.NewRaw(l.timed(back), l.dialect.among(ids)).Scan(ctx, &reaped); err != nil {
 		return nil, err
 	}
 	var poison, doubtful, canceled []job.ID
@@ -168,7 +168,7 @@ func (l *Ledger) end(ctx context.Context, tx bun.Tx, ids []job.ID, end verdict) 
 			error_private = ` + seal + ` AND error_private,
 			finished_at = CASE WHEN ` + seal + ` THEN NULL ELSE ?now END,
 			purge_at = CASE WHEN ` + seal + ` THEN NULL ELSE ?now + coalesce(retention, ?retention) END
-		WHERE id IN (?ids) RETURNING id AS job, state, kind, queue`
+		WHERE id ?ids RETURNING id AS job, state, kind, queue`
 	var events []job.Event
 	err = tx.NewRaw(l.timed(query), struct {
 		State     string `bun:"state"`
@@ -177,7 +177,7 @@ func (l *Ledger) end(ctx context.Context, tx bun.Tx, ids []job.ID, end verdict) 
 		Message   string `bun:"message"`
 		Retention int64  `bun:"retention"`
 		IDs       any    `bun:"ids"`
-	}{string(end.State), string(text), string(end.Code), end.Message, l.cfg.Retention.Microseconds(), bun.List(ids)}).
+	}{string(end.State), string(text), string(end.Code), end.Message, l.cfg.Retention.Microseconds(), l.dialect.among(ids)}).
 		Scan(ctx, &events)
 	return events, err
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"github.com/asyncops/asyncops/job"
 )
 
@@ -44,16 +42,16 @@ func (l *Ledger) TakeUnrung(ctx context.Context, queue string) (*job.Doorbell, e
 // not get: their doorbell is taken off, so that the relay rings again as soon
 // as they may start. Jobs that have moved on, or have another doorbell, stay.
 func (l *Ledger) Refuse(ctx context.Context, doorbell string, ids []job.ID) error {
-	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0 WHERE id IN (?) AND doorbell = ? AND ` + knownStartable
-	_, err := l.exec(ctx, query, bun.List(ids), doorbell)
+	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0 WHERE id ? AND doorbell = ? AND ` + knownStartable
+	_, err := l.exec(ctx, query, l.dialect.among(ids), doorbell)
 	return l.wrap(err, "refuse jobs of doorbell %s", doorbell)
 }
 
 // Reassign moves jobs from one doorbell to another that is about to be rung:
 // the worker had no slot for them.
 func (l *Ledger) Reassign(ctx context.Context, from string, to job.Doorbell) error {
-	const query = `UPDATE asyncops_jobs SET doorbell = ?, rung_at = ?now WHERE id IN (?) AND doorbell = ? AND ` + knownStartable
-	_, err := l.exec(ctx, query, to.ID, bun.List(to.Jobs), from)
+	const query = `UPDATE asyncops_jobs SET doorbell = ?, rung_at = ?now WHERE id ? AND doorbell = ? AND ` + knownStartable
+	_, err := l.exec(ctx, query, to.ID, l.dialect.among(to.Jobs), from)
 	return l.wrap(err, "reassign jobs of doorbell %s", from)
 }
 
@@ -71,9 +69,9 @@ func (l *Ledger) Unring(ctx context.Context, bells []job.Doorbell) error {
 // Touch says that a doorbell still waits its turn, so that its jobs are not
 // overlooked for another while.
 func (l *Ledger) Touch(ctx context.Context, bells []job.Doorbell) error {
-	const query = `UPDATE asyncops_jobs SET rung_at = ?now WHERE id IN (?) AND doorbell = ? AND ` + knownStartable
+	const query = `UPDATE asyncops_jobs SET rung_at = ?now WHERE id ? AND doorbell = ? AND ` + knownStartable
 	for _, bell := range bells {
-		if _, err := l.exec(ctx, query, bun.List(bell.Jobs), bell.ID); err != nil {
+		if _, err := l.exec(ctx, query, l.dialect.among(bell.Jobs), bell.ID); err != nil {
 			return l.wrap(err, "touch doorbell %s", bell.ID)
 		}
 	}

@@ -1,20 +1,22 @@
 package ledger
 
 import (
+	"strings"
+
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/asyncops/asyncops/internal/sqliteconn"
+	"github.com/asyncops/asyncops/job"
 )
 
 var sqlite = dialect{
 	name:         "sqlite",
 	now:          "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 	least:        "min",
-	uuid:         "?",
-	integer:      "?",
-	boolean:      "?",
-	text:         "?",
+	among:        amongList,
+	outcomes:     outcomeRows,
 	hasTag:       "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = ?)",
 	contains:     "LIKE",
 	schemaMade:   "SELECT count(*) > 0 FROM sqlite_master WHERE name = 'asyncops_migrations'",
@@ -22,6 +24,18 @@ var sqlite = dialect{
 	unreachable:  func(err error) bool { return sqliteconn.Unreachable(err) || sqliteconn.Busy(err) },
 	refused:      sqliteconn.Unreachable, // a statement of SQLite that fails has done nothing
 	deadlock:     sqliteconn.Busy,
+}
+
+func amongList(ids []job.ID) schema.QueryAppender { return bun.SafeQuery("IN (?)", bun.List(ids)) }
+
+func outcomeRows(outcomes []outcome) schema.QueryAppender {
+	args := make([]any, 0, outcomeColumns*len(outcomes))
+	for _, o := range outcomes {
+		args = append(args, string(o.id), o.epoch, o.state, o.again, o.delay, o.result, o.code, o.message, o.private,
+			o.summary, o.parked, o.verdict)
+	}
+	const row = ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	return bun.SafeQuery("VALUES "+strings.Repeat(row, len(outcomes))[2:], args...)
 }
 
 func (l *Ledger) openSQLite() error {

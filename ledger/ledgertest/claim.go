@@ -13,7 +13,7 @@ func claimTests() tests {
 	return tests{
 		"epoch, attempt, args and worker":         claimOne,
 		"no job is claimed twice":                 claimOnce,
-		"limits and order":                        claimLimit,
+		"some of them, in order":                  claimSome,
 		"what may not start":                      claimNotEligible,
 		"pending is due whatever the host's time": claimHostClock,
 		"a crashed job is isolated":               claimIsolated,
@@ -31,10 +31,10 @@ func claimOne(f *fixture) {
 	if got.Epoch != 1 || got.Attempt != 1 || got.State != job.Active || got.Worker != w || string(got.Args) != `{"a": 1}` || got.StartedAt.IsZero() {
 		f.t.Errorf("Claim() = %+v, want epoch 1, attempt 1, active, args", got)
 	}
-	if again, err := f.Claim(f.t.Context(), w, []job.ID{id}, 1); err != nil || len(again) != 0 {
+	if again, err := f.Claim(f.t.Context(), w, []job.ID{id}); err != nil || len(again) != 0 {
 		f.t.Errorf("Claim(active) = %v, %v; want nothing", again, err)
 	}
-	if again, err := f.Claim(f.t.Context(), w, []job.ID{job.NewID()}, 1); err != nil || len(again) != 0 {
+	if again, err := f.Claim(f.t.Context(), w, []job.ID{job.NewID()}); err != nil || len(again) != 0 {
 		f.t.Errorf("Claim(unknown) = %v, %v; want nothing", again, err)
 	}
 }
@@ -57,7 +57,7 @@ func claimOnce(f *fixture) {
 				if n%4 == 3 {
 					jobs, err = handles[n%2].ClaimDue(f.t.Context(), w, "default", 10)
 				} else {
-					jobs, err = handles[n%2].Claim(f.t.Context(), w, part, 25)
+					jobs, err = handles[n%2].Claim(f.t.Context(), w, part)
 				}
 				if err != nil {
 					f.t.Errorf("Claim() = %v", err)
@@ -84,22 +84,21 @@ func claimOnce(f *fixture) {
 	}
 }
 
-func claimLimit(f *fixture) {
+func claimSome(f *fixture) {
 	f.start()
 	ids := f.accept(10, nil)
 	w := f.join()
-	for _, limit := range []int{0, 3, 100} {
-		jobs, err := f.Claim(f.t.Context(), w, ids, limit)
+	for _, ask := range []struct{ upTo, want int }{{3, 3}, {3, 0}, {10, 7}} {
+		jobs, err := f.Claim(f.t.Context(), w, ids[:ask.upTo])
 		f.check(err)
-		want := map[int]int{0: 0, 3: 3, 100: 7}[limit]
-		if len(jobs) != want {
-			f.t.Errorf("Claim(limit %d) = %d jobs, want %d", limit, len(jobs), want)
+		if len(jobs) != ask.want {
+			f.t.Errorf("Claim(the first %d) = %d jobs, want %d", ask.upTo, len(jobs), ask.want)
 		}
 		if !slices.IsSortedFunc(jobs, func(a, b job.Job) int { return a.RunAt.Compare(b.RunAt) }) {
-			f.t.Errorf("Claim(limit %d) is not in order", limit)
+			f.t.Errorf("Claim(the first %d) is not in order", ask.upTo)
 		}
 	}
-	if jobs, err := f.Claim(f.t.Context(), w, nil, 5); err != nil || jobs != nil {
+	if jobs, err := f.Claim(f.t.Context(), w, nil); err != nil || jobs != nil {
 		f.t.Errorf("Claim(no ids) = %v, %v", jobs, err)
 	}
 }

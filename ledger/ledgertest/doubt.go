@@ -44,7 +44,7 @@ func (f *fixture) loseClaim() (l *ledger.Ledger, worker string, ids []job.ID, un
 	worker, ids = f.join(), f.accept(3, nil)
 	runs := f.claim(worker, ids[2])
 	lost := lose(proxy, "SET state = 'active'")
-	if jobs, err := l.Claim(f.t.Context(), worker, ids, 3); err == nil {
+	if jobs, err := l.Claim(f.t.Context(), worker, ids); err == nil {
 		f.t.Fatalf("Claim() = %v, want an error: its answer was lost", jobs)
 	}
 	<-lost
@@ -57,7 +57,7 @@ func (f *fixture) loseClaim() (l *ledger.Ledger, worker string, ids []job.ID, un
 func doubtClaim(f *fixture) {
 	l, worker, ids, untouched := f.loseClaim()
 	defer untouched()
-	jobs, err := l.Claim(f.t.Context(), worker, ids, 3)
+	jobs, err := l.Claim(f.t.Context(), worker, ids)
 	f.check(err)
 	if len(jobs) != 2 || jobs[0].Epoch != 2 || jobs[0].Attempt != 1 || jobs[0].Crashes != 0 {
 		f.t.Errorf("Claim() = %+v, want both at epoch 2, attempt 1", jobs)

@@ -13,7 +13,7 @@ import (
 func (f *fixture) claimable(ids ...job.ID) []job.ID {
 	f.t.Helper()
 	w := f.join()
-	jobs, err := f.Claim(f.t.Context(), w, ids, len(ids))
+	jobs, err := f.Claim(f.t.Context(), w, ids)
 	f.check(err)
 	due, err := f.ClaimDue(f.t.Context(), w, "default", 100)
 	f.check(err)
@@ -140,7 +140,7 @@ func claimGone(f *fixture) {
 	w := f.join()
 	f.check(f.Leave(f.t.Context(), w))
 	for _, name := range []string{w, "stranger"} {
-		if jobs, err := f.Claim(f.t.Context(), name, []job.ID{id}, 1); !errors.Is(err, job.ErrLeaseLost) || jobs != nil {
+		if jobs, err := f.Claim(f.t.Context(), name, []job.ID{id}); !errors.Is(err, job.ErrLeaseLost) || jobs != nil {
 			f.t.Errorf("Claim(%s) = %v, %v; want %v", name, jobs, err, job.ErrLeaseLost)
 		}
 		if jobs, err := f.ClaimDue(f.t.Context(), name, "default", 1); !errors.Is(err, job.ErrLeaseLost) || jobs != nil {

@@ -201,7 +201,7 @@ func (f *fixture) join() string {
 // claim claims the jobs, all of which must be had.
 func (f *fixture) claim(worker string, ids ...job.ID) []job.Job {
 	f.t.Helper()
-	jobs, err := f.Claim(f.t.Context(), worker, ids, len(ids))
+	jobs, err := f.Claim(f.t.Context(), worker, ids)
 	f.check(err)
 	if len(jobs) != len(ids) {
 		f.t.Fatalf("Claim() got %d jobs, want %d", len(jobs), len(ids))

@@ -57,7 +57,7 @@ func lapseDeadline(f *fixture) {
 		if j := f.want(id, job.Archived); j.Error == nil || j.Error.Code != job.CodeDeadlineExceeded || j.Parked != "" {
 			f.t.Errorf("from %s: %+v, want the error deadline_exceeded", state, j)
 		}
-		if jobs, err := f.Claim(f.t.Context(), w, []job.ID{id}, 1); err != nil || len(jobs) != 0 {
+		if jobs, err := f.Claim(f.t.Context(), w, []job.ID{id}); err != nil || len(jobs) != 0 {
 			f.t.Errorf("Claim(archived) = %v, %v", jobs, err)
 		}
 	}

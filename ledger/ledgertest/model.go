@@ -102,7 +102,7 @@ func (m *model) claim(rt *rapid.T) {
 		}
 	} else {
 		ids := rapid.SliceOfDistinct(rapid.SampledFrom(append([]job.ID{job.NewID()}, m.ids...)), rapid.ID).Draw(rt, "ids")
-		got, err = m.l.Claim(m.t.Context(), worker, ids, len(ids))
+		got, err = m.l.Claim(m.t.Context(), worker, ids)
 		for _, id := range ids {
 			if mj := m.jobs[id]; mj != nil && mj.eligible() {
 				want[id] = true

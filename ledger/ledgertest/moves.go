@@ -80,7 +80,7 @@ func ways() []way {
 			f.check(err)
 		}},
 		{move: job.MoveClaim, try: func(f *fixture, id job.ID) {
-			_, err := f.Claim(f.t.Context(), f.join(), []job.ID{id}, 1)
+			_, err := f.Claim(f.t.Context(), f.join(), []job.ID{id})
 			f.check(err)
 		}},
 		{move: job.MoveClaim, try: func(f *fixture, _ job.ID) {

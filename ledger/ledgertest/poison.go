@@ -11,7 +11,7 @@ func (f *fixture) crash(id job.ID, n int) {
 	f.t.Helper()
 	for range n {
 		w := f.join()
-		jobs, err := f.Claim(f.t.Context(), w, []job.ID{id}, 1)
+		jobs, err := f.Claim(f.t.Context(), w, []job.ID{id})
 		f.check(err)
 		if len(jobs) == 0 {
 			jobs, err = f.ClaimIsolated(f.t.Context(), w, []string{"default"})

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -109,6 +110,13 @@ func reapRunOnce(f *fixture) {
 	}
 }
 
+// some are n of the ids at random.
+func some(ids []job.ID, n int) []job.ID {
+	chosen := slices.Clone(ids)
+	rand.Shuffle(len(chosen), func(i, j int) { chosen[i], chosen[j] = chosen[j], chosen[i] })
+	return chosen[:n]
+}
+
 // Workers die while they finish and others claim: every run ends once.
 func reapRace(f *fixture) {
 	f.start()
@@ -126,7 +134,7 @@ func reapRace(f *fixture) {
 					f.t.Errorf("Join() = %v", err)
 					return
 				}
-				jobs, err := f.Claim(ctx, w, ids, 10)
+				jobs, err := f.Claim(ctx, w, some(ids, 10))
 				if err != nil {
 					f.t.Errorf("Claim() = %v", err)
 					return

@@ -120,7 +120,7 @@ func away(f *fixture) {
 		"Accept": func() error { _, err := l.Accept(ctx, ledger.Batch{Jobs: newJobs(1, nil)}); return err },
 		"Get":    func() error { _, err := l.Get(ctx, id); return err },
 		"Search": func() error { _, err := l.Search(ctx, ledger.Filter{}); return err },
-		"Claim":  func() error { _, err := l.Claim(ctx, "w", []job.ID{id}, 1); return err },
+		"Claim":  func() error { _, err := l.Claim(ctx, "w", []job.ID{id}); return err },
 		"Finish": func() error {
 			_, err := l.Finish(ctx, []job.Outcome{{Job: id, Epoch: 1, State: job.Retry}})
 			return err
