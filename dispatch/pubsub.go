@@ -18,9 +18,10 @@ const (
 )
 
 const (
-	maxOutgoing = 10_000      // ids of each kind that wait to be sent; more are dropped
-	maxMessage  = 500         // ids of one message
-	busBackoff  = time.Second // after an error
+	maxOutgoing = 10_000               // ids of each kind that wait to be sent; more are dropped
+	maxMessage  = 500                  // ids of one message
+	busBackoff  = time.Second          // after an error
+	busRest     = 2 * time.Millisecond // after a message: under load, one tells of what many would
 )
 
 // outgoing is what other processes have not been told yet.
@@ -83,7 +84,12 @@ func (b *Bus) send(ctx context.Context) {
 			return
 		case <-b.unsent:
 		}
-		if !b.sendOnce(ctx) && !sleep(ctx, busBackoff, nil) {
+		rest := busRest
+		if !b.sendOnce(ctx) {
+			rest = busBackoff
+		}
+		if !sleep(ctx, rest, nil) {
+			b.sendOnce(context.WithoutCancel(ctx))
 			return
 		}
 	}

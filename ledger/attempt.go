@@ -54,14 +54,22 @@ func (g *groupWriter) insert(ctx context.Context, db bun.IDB, group []*write, ri
 	}
 	for len(rows) > 0 {
 		part := rows[:min(len(rows), maxInsertRows)]
-		_, err := db.NewInsert().Model(&part).ExcludeColumn(unused(part)...).
-			On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
-		if err != nil {
+		if err := g.ledger.insertRows(ctx, db, part); err != nil {
 			return err
 		}
 		rows = rows[len(part):]
 	}
 	return nil
+}
+
+// insertRows is one INSERT of rows that may be there already.
+func (l *Ledger) insertRows(ctx context.Context, db bun.IDB, rows []insertRow) error {
+	if len(rows) == 1 && l.lone.query != "" {
+		return l.lone.insert(ctx, l.write, db, &rows[0])
+	}
+	_, err := db.NewInsert().Model(&rows).ExcludeColumn(unused(rows)...).
+		On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
+	return err
 }
 
 // ringer makes the doorbells of a group. They are the same at every try to

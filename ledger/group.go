@@ -103,9 +103,13 @@ func (g *groupWriter) take() (group []*write, closed bool) {
 }
 
 func (g *groupWriter) run() {
+	crowded := false
 	for range g.wake {
-		runtime.Gosched() // those who were just answered come back: larger groups
+		if crowded {
+			runtime.Gosched() // those who were just answered come back: larger groups
+		}
 		group, closed := g.take()
+		crowded = len(group) > 1
 		if len(group) > 0 {
 			ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
 			g.write(ctx, group)
@@ -135,22 +139,19 @@ func (g *groupWriter) write(ctx context.Context, group []*write) {
 		g.write(ctx, group[len(group)/2:])
 		return
 	}
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(job.ErrUnavailable, err)
+	}
+	if err == nil && l.cfg.Bell != nil && len(bells) > 0 {
+		l.cfg.Bell.Ring(bells)
+	}
 	rows := 0
 	for _, w := range group {
 		rows += len(w.rows)
-	}
-	if err == nil {
-		if l.cfg.Observer != nil {
-			l.cfg.Observer.LedgerGroup(rows)
-		}
-		if l.cfg.Bell != nil && len(bells) > 0 {
-			l.cfg.Bell.Ring(bells)
-		}
-	} else if ctx.Err() != nil {
-		err = errors.Join(job.ErrUnavailable, err)
-	}
-	for _, w := range group {
 		w.finish(err)
+	}
+	if err == nil && l.cfg.Observer != nil {
+		l.cfg.Observer.LedgerGroup(rows)
 	}
 }
 

@@ -68,6 +68,7 @@ type Ledger struct {
 	groups  *groupWriter
 	scene   scene
 	doubts  doubts
+	lone    lone
 }
 
 // Open returns the ledger that cfg describes. It does not wait for the

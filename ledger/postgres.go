@@ -47,6 +47,12 @@ var postgres = dialect{
 	deadlock: func(err error) bool { return pgconn.Code(err) == "40P01" || pgconn.Code(err) == "40001" },
 }
 
+// postgresLone is the query of lone.
+const postgresLone = `INSERT INTO asyncops_jobs (id, run_at, rung_at, created_at, deadline, expires_at, retention, max_attempts, kind,
+	queue, state, delivery, run_once, owner, idempotency_key, doorbell, traceparent, tags, options, args)
+	VALUES ($1, CASE WHEN $2 THEN least($3, ?now) ELSE $3 END, CASE WHEN $4 THEN ?now ELSE 0 END,
+	$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (id) DO NOTHING`
+
 func amongArray(ids []job.ID) schema.QueryAppender {
 	return bun.SafeQuery("= ANY(CAST(? AS uuid[]))", pgdialect.Array(ids))
 }
@@ -95,5 +101,6 @@ func (l *Ledger) openPostgres() error {
 	l.write = bun.NewDB(db, pgdialect.New())
 	l.read = l.write
 	l.close = db.Close
+	l.lone.query = l.timed(postgresLone)
 	return nil
 }

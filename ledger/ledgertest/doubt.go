@@ -15,6 +15,7 @@ func doubtTests() tests {
 		"a renewal hands back what a lost answer left": doubtRenew,
 		"a lost answer to finish":                      doubtFinish,
 		"a lost answer to accept":                      doubtAccept,
+		"a lost answer to accept of many":              doubtAcceptMany,
 		"a lost answer to accept with keys":            doubtAcceptKeyed,
 	}
 }
@@ -95,12 +96,11 @@ func doubtFinish(f *fixture) {
 	f.want(id, job.Completed)
 }
 
-// doubtful accepts a job; the answer to the statement with the text is lost.
-func (f *fixture) doubtful(text string, edit func(int, *job.Job)) {
+// doubtful accepts jobs; the answer to the statement with the text is lost.
+func (f *fixture) doubtful(jobs []job.Job, text string) {
 	f.t.Helper()
 	var b bell
 	l, proxy := f.proxied(func(c *ledger.Config) { c.Bell = &b })
-	jobs := newJobs(1, edit)
 	lost := lose(proxy, text)
 	answers, err := l.Accept(f.t.Context(), ledger.Batch{Jobs: jobs})
 	f.check(err)
@@ -108,16 +108,21 @@ func (f *fixture) doubtful(text string, edit func(int, *job.Job)) {
 	if answers[0].Replayed || answers[0].Err != nil || answers[0].Job.ID != jobs[0].ID {
 		f.t.Errorf("answer = %+v, want the job, not replayed", answers[0])
 	}
-	if n := f.count("SELECT count(*) FROM asyncops_jobs"); n != 1 {
-		f.t.Errorf("rows = %d, want 1", n)
+	if n := f.count("SELECT count(*) FROM asyncops_jobs"); n != len(jobs) {
+		f.t.Errorf("rows = %d, want %d", n, len(jobs))
 	}
-	if n := f.count("SELECT count(*) FROM asyncops_jobs WHERE doorbell = '%s'", b.rung[0].ID); n != 1 || len(b.rung) != 1 {
-		f.t.Errorf("%d doorbells were rung, and %d rows name the first; want 1 and 1", len(b.rung), n)
+	if n := f.count("SELECT count(*) FROM asyncops_jobs WHERE doorbell = '%s'", b.rung[0].ID); n != len(jobs) || len(b.rung) != 1 {
+		f.t.Errorf("%d doorbells were rung, and %d rows name the first; want 1 and %d", len(b.rung), n, len(jobs))
 	}
 }
 
-func doubtAccept(f *fixture) { f.doubtful(`INSERT INTO "asyncops_jobs"`, nil) }
+func doubtAccept(f *fixture) {
+	jobs := newJobs(1, nil)
+	f.doubtful(jobs, string(jobs[0].ID)) // it goes through a prepared statement
+}
+
+func doubtAcceptMany(f *fixture) { f.doubtful(newJobs(3, nil), `INSERT INTO "asyncops_jobs"`) }
 
 func doubtAcceptKeyed(f *fixture) {
-	f.doubtful("COMMIT", func(_ int, j *job.Job) { j.IdempotencyKey = "k" })
+	f.doubtful(newJobs(1, func(_ int, j *job.Job) { j.IdempotencyKey = "k" }), "COMMIT")
 }
