@@ -8,10 +8,10 @@ PKG   ?= ./...
 FLAGS ?=
 ARGS  ?=
 
-TOOL := $(GO) tool -modfile=tools/go.mod
+TOOL := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test cover check fmt lint vuln bench services clean FORCE
+.PHONY: help run build test kill cover check fmt lint vuln bench services clean FORCE
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bin/asyncops-%: FORCE
 test: services ## run all tests on real servers, with the race detector (PKG=…, FLAGS=…)
 	ASYNCOPS_REQUIRE_SERVICES=1 $(GO) test -race -timeout 12m $(FLAGS) $(PKG)
 
+kill: services ## run the long tier of e2e, which takes ten minutes (FLAGS=-v for its figures)
+	ASYNCOPS_REQUIRE_SERVICES=1 ASYNCOPS_E2E=long $(GO) test -race -timeout 45m $(FLAGS) ./e2e
+
 cover: services ## write coverage.out and print the coverage of each function (PKG=…)
 	ASYNCOPS_REQUIRE_SERVICES=1 $(GO) test -timeout 12m -coverpkg=./... -coverprofile=coverage.out $(FLAGS) $(PKG)
 	$(GO) tool cover -func=coverage.out
@@ -40,6 +43,8 @@ check: lint ## check format, vet, lint, architecture, documentation, go.mod, gen
 	cd tools && $(GO) test ./...
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
+	cd bench && $(GO) vet ./... && $(TOOL) golangci-lint run --config ../.golangci.yml ./...
+	cd bench && $(GO) test ./... && $(GO) mod tidy -diff
 	scripts/generated
 
 lint: ## check format, vet and the linters of .golangci.yml (PKG=…)

@@ -7,6 +7,8 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -23,7 +25,11 @@ type installation struct {
 	client    *sdk.Client
 	ledger    *pgx.Conn
 	processes []*child
+	many      bool // the worker runs manyJobs at once, not the default
 }
+
+// manyJobs is as many jobs at once as River has workers.
+const manyJobs = riverWorkers
 
 type object = map[string]any
 
@@ -69,9 +75,13 @@ func (b *bench) install(ctx context.Context, database, redis string) (*installat
 
 // launch starts one of the programs.
 func (in *installation) launch(name, program string, args ...string) (*child, error) {
+	env := slices.Clone(in.b.env)
+	if in.many {
+		env = append(env, "ASYNCOPS_WORKER_CONCURRENCY="+strconv.Itoa(manyJobs))
+	}
 	return start(command{
 		name: name, path: filepath.Join(in.b.dir, "bin", program), args: append(args, "--config", in.config),
-		env: in.b.env, dir: in.b.dir, stop: syscall.SIGTERM,
+		env: env, dir: in.b.dir, stop: syscall.SIGTERM,
 	})
 }
 
@@ -148,6 +158,13 @@ func (in *installation) close(ctx context.Context) {
 func (in *installation) completed(ctx context.Context) (n int, err error) {
 	err = in.ledger.QueryRow(ctx, "SELECT count(*) FROM asyncops_jobs WHERE state = 'completed'").Scan(&n)
 	return n, err
+}
+
+// firstStart is when the first of the jobs that were started after called was.
+func (in *installation) firstStart(ctx context.Context, called time.Time) (time.Time, error) {
+	var micros int64
+	err := in.ledger.QueryRow(ctx, "SELECT min(started_at) FROM asyncops_jobs WHERE started_at >= $1", called.UnixMicro()).Scan(&micros)
+	return time.UnixMicro(micros), err
 }
 
 // submit hands in count jobs over REST, batchSize in a request.

@@ -30,6 +30,11 @@ func treeCPU(root int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	return sumTree(processes, root)
+}
+
+// sumTree adds up what a process and all below it have used.
+func sumTree(processes map[int]stat, root int) (time.Duration, error) {
 	if _, ok := processes[root]; !ok {
 		return 0, fmt.Errorf("process %d has ended", root)
 	}
@@ -56,19 +61,19 @@ func readProcesses() (map[int]stat, error) {
 		if err != nil {
 			continue
 		}
-		if s, ok := readStat(pid); ok {
+		text, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
+		if err != nil {
+			continue // it has just ended
+		}
+		if s, ok := parseStat(text); ok {
 			processes[pid] = s
 		}
 	}
 	return processes, nil
 }
 
-// readStat reads "pid (name) state ppid …"; a process that is gone is not ok.
-func readStat(pid int) (stat, bool) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return stat{}, false
-	}
+// parseStat reads "pid (name) state ppid …". What is none is not ok.
+func parseStat(text []byte) (stat, bool) {
 	// After the name: state 0, ppid 1, utime 11, stime 12, cutime 13, cstime 14.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	if len(fields) < 15 {
@@ -91,11 +96,18 @@ func residentMiB(pid int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for line := range bytes.Lines(text) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
-			kib, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
-			return float64(kib) / 1024, err
-		}
+	mib, err := parseStatus(string(text))
+	if err != nil {
+		return 0, fmt.Errorf("memory of process %d: %w", pid, err)
 	}
-	return 0, fmt.Errorf("process %d has no resident memory", pid)
+	return mib, nil
+}
+
+// parseStatus reads the resident memory out of "VmRSS:	   1234 kB".
+func parseStatus(text string) (float64, error) {
+	var kib float64
+	if _, err := fmt.Sscanf(lookup(text, "VmRSS"), "%f kB", &kib); err != nil {
+		return 0, fmt.Errorf("no VmRSS: %w", err)
+	}
+	return kib / 1024, nil
 }

@@ -52,5 +52,5 @@ func run(ctx context.Context, args, env []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return writeReport(out, facts, plan, b.results)
+	return writeReport(out, facts, plan, rows, b.results)
 }

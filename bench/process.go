@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/asyncops/asyncops/internal/load"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/sdk"
 )
@@ -24,7 +25,7 @@ var effects = []struct {
 }
 
 // fleetRound measures separate processes over Redis. Jobs are submitted while
-// the worker is stopped; its start counts as time of the drain.
+// the worker is stopped.
 func (b *bench) fleetRound(ctx context.Context, database string) error {
 	in, err := b.install(ctx, database, b.redisURL())
 	if err != nil {
@@ -47,26 +48,45 @@ func (b *bench) fleetRound(ctx context.Context, database string) error {
 	if err := in.drainByWorker(ctx, "process/fleet", b.plan.noops); err != nil {
 		return err
 	}
+	in.stopLast()
+	if _, err := in.submit(ctx, b.plan.noops, noopJob); err != nil {
+		return err
+	}
+	in.many = true
+	return in.drainByWorker(ctx, "process/fleet many", b.plan.noops)
+}
+
+// effectsRound measures jobs that do something, beside no history that the
+// database would have to tidy up meanwhile.
+func (b *bench) effectsRound(ctx context.Context, database string) error {
+	in, err := b.install(ctx, database, b.redisURL())
+	if err != nil {
+		return err
+	}
+	defer in.close(ctx)
+	if err := in.startFrontend(ctx); err != nil {
+		return err
+	}
 	for _, effect := range effects {
-		in.stopLast()
 		if _, err := in.submit(ctx, b.plan.effects, effect.job); err != nil {
 			return err
 		}
 		if err := in.drainByWorker(ctx, effect.key, b.plan.effects); err != nil {
 			return err
 		}
+		in.stopLast()
 	}
 	return nil
 }
 
 // drainByWorker starts the worker and waits until it has completed count jobs
-// more.
+// more. Time runs from the first job's start.
 func (in *installation) drainByWorker(ctx context.Context, key string, count int) error {
 	before, err := in.completed(ctx)
 	if err != nil {
 		return err
 	}
-	return in.b.rate(ctx, key, in.running, func(ctx context.Context) (int, error) {
+	return in.b.rateSince(ctx, key, in.running, in.firstStart, func(ctx context.Context) (int, error) {
 		if err := in.startWorker(ctx); err != nil {
 			return 0, err
 		}
@@ -75,7 +95,7 @@ func (in *installation) drainByWorker(ctx context.Context, key string, count int
 }
 
 // devRound measures asyncops dev, which claims straight from the ledger, here
-// PostgreSQL too. Jobs are submitted while their queue is paused.
+// PostgreSQL too.
 func (b *bench) devRound(ctx context.Context, database string) error {
 	in, err := b.install(ctx, database, "none")
 	if err != nil {
@@ -88,6 +108,20 @@ func (b *bench) devRound(ctx context.Context, database string) error {
 	if err := errors.Join(in.idle(ctx, "memory/dev"), in.latency(ctx, "dev")); err != nil {
 		return err
 	}
+	if err := in.drainByDev(ctx, "process/dev"); err != nil {
+		return err
+	}
+	in.stopLast()
+	in.many = true
+	if err := in.start(ctx, "dev", "asyncops", in.api, "dev"); err != nil {
+		return err
+	}
+	return in.drainByDev(ctx, "process/dev many")
+}
+
+// drainByDev submits jobs while their queue is paused, and measures how they
+// are worked on once it is not.
+func (in *installation) drainByDev(ctx context.Context, key string) error {
 	before, err := in.completed(ctx)
 	if err != nil {
 		return err
@@ -95,14 +129,15 @@ func (b *bench) devRound(ctx context.Context, database string) error {
 	if _, err := in.client.Pause(ctx, job.DefaultQueue); err != nil {
 		return err
 	}
-	if _, err := in.submit(ctx, b.plan.noops, noopJob); err != nil {
+	noops := in.b.plan.noops
+	if _, err := in.submit(ctx, noops, noopJob); err != nil {
 		return err
 	}
-	return b.rate(ctx, "process/dev", in.running, func(ctx context.Context) (int, error) {
+	return in.b.rateSince(ctx, key, in.running, in.firstStart, func(ctx context.Context) (int, error) {
 		if _, err := in.client.Resume(ctx, job.DefaultQueue); err != nil {
 			return 0, err
 		}
-		return b.plan.noops, awaitNumber(ctx, before+b.plan.noops, in.completed)
+		return noops, awaitNumber(ctx, before+noops, in.completed)
 	})
 }
 
@@ -122,7 +157,7 @@ func (in *installation) latency(ctx context.Context, key string) error {
 		waits[i] = max(0, receipt.Job.StartedAt.Sub(receipt.Job.CreatedAt))
 	}
 	for name, p := range map[string]float64{"p50": 0.50, "p99": 0.99} {
-		ms := float64(percentile(waits, p)) / float64(time.Millisecond)
+		ms := float64(load.Percentile(waits, p)) / float64(time.Millisecond)
 		in.b.results.add("latency/"+key+" "+name, sample{value: ms})
 		in.b.progress("%-32s %8.2f ms", "latency/"+key+" "+name, ms)
 	}

@@ -31,15 +31,19 @@ const (
 // rows is the table, top to bottom.
 var rows = []row{
 	{"submit/rest", "one job a request, REST, 64 connections", perSecond, "submit/river", false, "≥ 2.5"},
-	{"submit/river", "River `Insert`, 32 callers", perSecond, "", false, ""},
+	{"submit/river", "River `Insert`, 16 callers", perSecond, "", false, ""},
 	{"submit/rest one", "one job a request, REST, 1 connection", perSecond, "submit/plain", true, "time ≤ 2"},
 	{"submit/plain", "plain INSERT and COMMIT, 1 caller", perSecond, "", false, ""},
 	{"batch/rest", "1000 jobs a request, REST, 1 connection", perSecond, "batch/river", false, ""},
 	{"batch/river", "River `InsertManyFast` of 1000, 1 caller", perSecond, "", false, ""},
-	{"process/fleet", "no-op jobs, over Redis", perSecond, "process/river", false, "≥ 1.3"},
-	{"process/dev", "no-op jobs, straight from the ledger", perSecond, "process/river", false, "≥ 1.3"},
-	{"process/river", "River, 1000 workers", perSecond, "", false, ""},
-	{"process/asynq", "asynq, concurrency 10, nothing kept", perSecond, "process/river", false, ""},
+	{"process/fleet many", "no-op jobs, over Redis, 1000 at once", perSecond, "process/river", false, "≥ 1.3"},
+	{"process/dev many", "no-op jobs, straight from the ledger, 1000 at once", perSecond, "process/river", false, "≥ 1.3"},
+	{"process/river", "River, 1000 workers, cooldown 5 ms", perSecond, "", false, ""},
+	{"process/fleet", "no-op jobs, over Redis, as installed (100 at once)", perSecond, "process/river default", false, ""},
+	{"process/dev", "no-op jobs, straight from the ledger, as installed (100 at once)", perSecond, "process/river default", false, ""},
+	{"process/river default", "River, 1000 workers, cooldown as installed (100 ms)", perSecond, "", false, ""},
+	{"process/asynq", "asynq, 1 server, nothing kept", perSecond, "process/river", false, ""},
+	{"process/asynq best", "asynq, 8 servers, nothing kept", perSecond, "process/river", false, ""},
 	{"effect/insert", "`db.insert_one`, exactly once, over Redis", perSecond, "process/fleet", false, ""},
 	{"effect/http", "`http.request` to loopback, over Redis", perSecond, "process/fleet", false, ""},
 	{"latency/fleet p50", "idle pick-up p50, over Redis", millis, "", false, "≤ 10 ms"},
@@ -81,8 +85,8 @@ func lookup(text, key string) string {
 	return ""
 }
 
-// writeReport writes the table as Markdown.
-func writeReport(w io.Writer, facts string, p plan, r results) error {
+// writeReport writes the rows of a table as Markdown.
+func writeReport(w io.Writer, facts string, p plan, rows []row, r results) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s. Median of %d (lowest–highest); %v of each way to submit, drains of %d no-op and %d other jobs.\n\n",
 		facts, p.rounds, p.submit, p.noops, p.effects)

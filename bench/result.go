@@ -59,22 +59,27 @@ func median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// percentile is the smallest duration that p of all do not exceed.
-func percentile(all []time.Duration, p float64) time.Duration {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
-}
-
 // rate measures how many jobs a second work gets done, and what CPU each
 // process uses for one. processes lists those besides the servers; nil is none.
 func (b *bench) rate(ctx context.Context, key string, processes func() []*child, work func(context.Context) (int, error)) error {
+	return b.rateSince(ctx, key, processes, func(_ context.Context, called time.Time) (time.Time, error) { return called, nil }, work)
+}
+
+// rateSince is rate for work that begins later than when it is called: since
+// tells, after it is done, when that was.
+func (b *bench) rateSince(ctx context.Context, key string, processes func() []*child,
+	since func(_ context.Context, called time.Time) (time.Time, error), work func(context.Context) (int, error)) error {
 	before, err := b.usage(processes)
 	if err != nil {
 		return err
 	}
-	began := time.Now()
+	called := time.Now()
 	jobs, err := work(ctx)
-	took := time.Since(began)
+	ended := time.Now()
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	began, err := since(ctx, called)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
@@ -88,7 +93,7 @@ func (b *bench) rate(ctx context.Context, key string, processes func() []*child,
 	for name := range cpu {
 		cpu[name] = (cpu[name] - before[name]) / time.Duration(jobs)
 	}
-	value := float64(jobs) / took.Seconds()
+	value := float64(jobs) / ended.Sub(began).Seconds()
 	b.results.add(key, sample{value, cpu})
 	b.progress("%-32s %8.0f jobs/s", key, value)
 	return nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,20 +143,18 @@ func (s *session) connect() (*sdk.Client, error) {
 	if s.client != nil {
 		return s.client, nil
 	}
-	url := s.flags.URL
-	if url == "" {
-		url = s.Getenv("ASYNCOPS_URL")
-	}
-	if url == "" {
-		url = DefaultURL
-	}
-	client, err := sdk.New(url, s.Getenv("ASYNCOPS_API_KEY"), sdk.Options{UserAgent: "asyncops-cli/" + s.hooks.Build.Version})
+	url := cmp.Or(s.flags.URL, s.Getenv("ASYNCOPS_URL"), DefaultURL)
+	client, err := sdk.New(url, s.key(), sdk.Options{UserAgent: s.userAgent()})
 	if err != nil {
 		return nil, usage("ASYNCOPS_URL, --url or ASYNCOPS_API_KEY: %s", strings.TrimPrefix(err.Error(), "sdk: "))
 	}
 	s.client = client
 	return client, nil
 }
+
+func (s *session) key() string { return s.Getenv("ASYNCOPS_API_KEY") }
+
+func (s *session) userAgent() string { return "asyncops-cli/" + s.hooks.Build.Version }
 
 // load reads the configuration and tells its warnings.
 func (s *session) load(path string, allowRedisNone bool) (*config.Config, error) {

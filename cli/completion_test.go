@@ -25,6 +25,7 @@ func TestBashCompletion(t *testing.T) {
 		{"a command", "asyncops su", "submit"},
 		{"commands that begin alike", "asyncops c", "config cancel completion"},
 		{"a flag", "asyncops submit --idem", "--idempotency-key"},
+		{"flags that begin alike", "asyncops bench --d", "--duration"},
 		{"a subcommand", "asyncops queues pa", "pause"},
 		{"a subcommand after a flag and its value", "asyncops --output json queues pa", "pause"},
 		{"a flag after an argument", "asyncops get 0192 --wa", "--wait"},

@@ -98,6 +98,10 @@ func TestOutput(t *testing.T) {
 		{"version", "version", 0, nil, "", true},
 		{"help", "--help", 0, nil, "", false},
 		{"help-submit", "submit --help", 0, nil, "", false},
+		{"help-bench", "bench --help", 0, nil, "", false},
+		{"bench-unauthorized", "bench", 1, map[string][]string{
+			"POST /v1/jobs": {`401 {"status":401,"code":"unauthorized","detail":"no key"}`},
+		}, "", false},
 	}
 	for _, tt := range tests {
 		for _, format := range []string{"table", "json"} {
@@ -157,6 +161,15 @@ func TestExitCodesOfUsage(t *testing.T) {
 		{"key without a name", "keys create --role admin --direct", nil, "missing flags: --name"},
 		{"key over REST", "keys create --name a --role admin", nil, "say --direct"},
 		{"key with a name that cannot be shown", "keys create --name \x1b[31m --role admin --direct", nil, "--name: must be"},
+		{"bench of another machine", "bench --url https://asyncops.example.com", nil, "https://asyncops.example.com is not on this machine"},
+		{"bench of a name for this machine", "bench --url http://localhost.example.com", nil, "say --yes"},
+		{"bench of no jobs", "bench --jobs 0", nil, "--jobs: must be 1 to 1000000"},
+		{"bench of too many jobs", "bench --jobs 1000001", nil, "--jobs: must be 1 to 1000000"},
+		{"bench over no connection", "bench --connections 0", nil, "--connections: must be 1 to 1000"},
+		{"bench over too many connections", "bench --connections 1001", nil, "--connections: must be 1 to 1000"},
+		{"bench of no time", "bench --duration 0s", nil, "--duration: must be above 0 and at most 1m0s"},
+		{"bench of too much time", "bench --duration 61s", nil, "--duration: must be above 0 and at most 1m0s"},
+		{"bench with args that are not JSON", "bench --args {", nil, "--args: not JSON: unexpected end of JSON input"},
 		{"shell that is none", "completion powershell", nil, "must be one of"},
 		{"configuration that is not there", "config check --config nowhere.yaml", nil, "nowhere.yaml: cannot be read"},
 		{"target that is none", "migrate --target main", nil, `--target: there is no database "main" in the configuration; there are none`},

@@ -32,6 +32,7 @@ type grammar struct {
 	Queues     queuesCmd     `cmd:"" help:"List, pause and resume queues."`
 	Workers    workersCmd    `cmd:"" help:"List the workers of the fleet."`
 	Kinds      kindsCmd      `cmd:"" help:"List the kinds of jobs that can be submitted."`
+	Bench      benchCmd      `cmd:"" help:"Measure the server: submissions, pick-up and throughput."`
 	Version    versionCmd    `cmd:"" help:"Show what is installed."`
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
 }
@@ -128,6 +129,16 @@ type cancelCmd struct {
 type retryCmd struct {
 	ID   string `arg:"" help:"The job's id."`
 	Args string `placeholder:"JSON|@FILE|-" help:"Arguments in place of the job's own."`
+}
+
+type benchCmd struct {
+	Jobs        int             `default:"10000" placeholder:"N" help:"Jobs submitted in batches and worked on; default 10000."`
+	Connections int             `default:"64" placeholder:"N" help:"Connections of the submissions side by side; default 64."`
+	Duration    config.Duration `default:"5s" placeholder:"5s" help:"How long jobs are submitted one by one, and how long side by side; default 5s."`
+	Queue       string          `default:"default" placeholder:"NAME" help:"The queue of the jobs; default default."`
+	Kind        string          `default:"system.noop" placeholder:"KIND" help:"What the jobs do; default system.noop, which is nothing."`
+	Args        string          `placeholder:"JSON|@FILE|-" help:"The kind's arguments: JSON, a file with it, or - for stdin; default {}."`
+	Yes         bool            `help:"Load a server that is not on this machine, too."`
 }
 
 type queuesCmd struct {

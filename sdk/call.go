@@ -138,7 +138,7 @@ func (c *Client) send(ctx context.Context, k call) (*answer, error) {
 	case int64(len(body)) > c.maxResponse:
 		return nil, ErrResponseTooLarge
 	case res.StatusCode < 200 || res.StatusCode > 299:
-		return nil, problemOf(res, body)
+		return nil, ProblemOf(res, body)
 	}
 	return &answer{status: res.StatusCode, header: res.Header, body: body}, nil
 }

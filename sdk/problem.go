@@ -61,9 +61,10 @@ func (p *Problem) Is(target error) bool {
 	return target != nil && (byCode[p.Code] == target || byStatus[p.Status] == target)
 }
 
-// problemOf reads an answer outside 2xx. One that is no problem document, of a
-// proxy say, has a status and a title alone.
-func problemOf(res *http.Response, body []byte) *Problem {
+// ProblemOf reads an answer outside 2xx, for those who send requests of their
+// own; body is what was read of it. One that is no problem document, of a proxy
+// say, has a status and a title alone.
+func ProblemOf(res *http.Response, body []byte) *Problem {
 	p := new(Problem)
 	mediaType, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
 	if mediaType != "application/problem+json" || json.Unmarshal(body, p) != nil {

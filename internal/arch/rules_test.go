@@ -43,7 +43,10 @@ var packageRules = []packageRule{
 	{path: "cmd/worker", imports: []string{"app"}},
 	{path: "cmd/scheduler", imports: []string{"app"}},
 	{path: "cmd/asyncops", imports: []string{"app"}},
-	{path: "cli", imports: []string{"job", "config", "sdk"}, why: "the operator's commands; what needs the rest of the system reaches them as functions"},
+	{path: "cli", imports: []string{"job", "config", "sdk", "internal/load"}, why: "the operator's commands; what needs the rest of the system reaches them as functions"},
+
+	// Measuring.
+	{path: "internal/load", imports: []string{"job", "sdk"}, why: "the bench command and the module bench drive servers with it"},
 
 	// Leaves.
 	{path: "internal/duration"},
