@@ -13,10 +13,45 @@ import (
 	"github.com/asyncops/asyncops/internal/testkit"
 )
 
-// asyncops dev is killed twice in the middle of its work; nothing is lost and
-// nothing is done twice. No constraint of the table would keep a second row
-// with the same name out.
+// asyncops dev is killed twice in each round while hundreds of jobs run;
+// nothing is lost and nothing is done twice.
 func TestDevSurvivesKills(t *testing.T) {
+	t.Parallel()
+	perDialect(t, func(t *testing.T, d dialect) {
+		target := d.start(t)
+		s := newSystem(t, "sqlite:ledger.db", "none", target.dsn)
+		s.section("worker")["concurrency"] = 300
+		l := newLoad(t, s, target)
+		random := testkit.Random(t)
+		start := func() *testkit.Process {
+			t.Helper()
+			p := s.start("cmd/asyncops", "dev")
+			p.WaitHealthy(startTimeout, s.url+"/readyz")
+			s.awaitReadyz(t, startTimeout, http.StatusOK, "ok")
+			return p
+		}
+		p := start()
+		for range rounds() {
+			l.stream(t, 2, 0, 50*time.Millisecond)
+			for range 2 {
+				l.crowd(t, crowdSize)
+				pause(t, upTo(random, 200*time.Millisecond))
+				p.Kill()
+				p = start()
+			}
+			requireCrashed(t, l.settle(t, time.Now()), 100)
+		}
+		p.Terminate()
+		if code := p.WaitExit(startTimeout); code != 0 {
+			t.Errorf("asyncops dev exited with %d after SIGTERM, want 0", code)
+		}
+	})
+}
+
+// So it is as it comes out of the box, with its own demo tables, seen through
+// its own API. No constraint of the table would keep a second row with the same
+// name out.
+func TestDemoSurvivesKills(t *testing.T) {
 	t.Parallel()
 	const jobs = 400
 	dir, addr := t.TempDir(), testkit.FreeAddr(t)

@@ -1,146 +1,95 @@
 package e2e_test
 
 import (
-	"context"
-	"errors"
 	"math/rand/v2"
-	"net/http"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/asyncops/asyncops/internal/testkit"
 )
 
-// Two workers are killed in turn every 3 s, the scheduler once, and Redis
-// forgets everything once: every accepted insert happens, and none twice. The
-// table has no key that would keep a second row out.
-func TestFleetSurvivesKills(t *testing.T) {
-	t.Parallel()
-	const (
-		jobs      = 5000
-		batches   = 8
-		batchSize = 500
-		singles   = jobs - batches*batchSize
-		writers   = 4 // that submit one by one
-		faults    = 4
-		faultGap  = 3 * time.Second
-		recovery  = 60 * time.Second // the bound of issue 2: all completed so long after the last fault
-	)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+// fleet is an installation under load: a scheduler, an API and two workers,
+// on servers of their own. What they say to those goes through proxies.
+type fleet struct {
+	*system
+	load   *load
+	ledger *testkit.PostgresServer
+	redis  *testkit.RedisServer
+	target *target
 
-	postgres, redis := testkit.StartPostgres(t), testkit.Redis(t)
-	target := postgres.Database(t)
-	s := newSystem(t, postgres.Database(t), redis.URL(), target)
-	s.table("facts")
-	db := openPostgres(t, target)
-	// An insert takes a while, so that a kill finds many in the middle.
-	execute(t, db, `CREATE TABLE facts (n integer)`,
-		`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END'`,
-		`CREATE TRIGGER slowly BEFORE INSERT ON facts FOR EACH ROW EXECUTE FUNCTION slowly()`)
-	s.migrate()
-	scheduler := s.startScheduler()
-	s.startAPI()
-	workers := []*process{s.startWorker(), s.startWorker()}
+	toLedger, toRedis, toTarget *testkit.ProxyServer // toTarget is nil for a file
 
-	began := time.Now()
-	var submitting sync.WaitGroup
-	accepted := make([][]string, batches+writers)
-	failed := make([]error, batches+writers)
-	for w := range writers {
-		submitting.Go(func() {
-			accepted[batches+w], failed[batches+w] = submitSingles(t.Context(), s.caller, "facts",
-				batches*batchSize+w*singles/writers, singles/writers, time.Duration(faults)*faultGap)
-		})
-	}
-	for fault := range faults {
-		// Two batches for each fault, which comes while they are worked on.
-		for b := 2 * fault; b < 2*fault+2; b++ {
-			submitting.Go(func() {
-				accepted[b], failed[b] = s.batch(t.Context(), inserts("facts", b*batchSize, batchSize))
-			})
-		}
-		pause(t, time.Duration(random.Int64N(int64(500*time.Millisecond))))
-		workers[fault%2].Kill()
-		switch fault {
-		case 1:
-			if _, err := redis.Do("FLUSHALL"); err != nil {
-				t.Fatal(err)
-			}
-		case 2:
-			scheduler.Kill()
-			scheduler = s.startScheduler()
-		}
-		workers[fault%2] = s.startWorker()
-		if fault < faults-1 {
-			pause(t, time.Until(began.Add(time.Duration(fault+1)*faultGap)))
-		}
-	}
-	lastFault := time.Now()
-	submitting.Wait()
-	if err := errors.Join(failed...); err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for _, some := range accepted {
-		ids = append(ids, some...)
-	}
-	t.Logf("%d jobs accepted within %s", len(ids), time.Since(began).Round(time.Millisecond))
-	s.awaitCount(t, recovery-time.Since(lastFault), "completed", jobs)
-	t.Logf("all completed %s after the last fault, want at most %s", time.Since(lastFault).Round(time.Millisecond), recovery)
-
-	crashed, deliveries := 0, map[string]int{}
-	for _, j := range s.requireCompleted(t, ids) {
-		deliveries[j.Delivery]++
-		if j.Crashes > 0 {
-			crashed++
-		}
-	}
-	t.Logf("%d jobs were running at a kill; deliveries %v", crashed, deliveries)
-	if crashed == 0 {
-		t.Error("no kill found a job running: this run shows nothing")
-	}
-	if deliveries["exactly_once_effect"] != jobs {
-		t.Errorf("deliveries %v, want all exactly_once_effect", deliveries)
-	}
-	requireNumber(t, db, jobs, "SELECT count(*) FROM facts")
-	requireNumber(t, db, jobs, "SELECT count(DISTINCT n) FROM facts")
+	workers   [2]*process
+	scheduler *process
+	api       *testkit.Process
 }
 
-// submitSingles submits inserts one by one, spread over the time.
-func submitSingles(ctx context.Context, api *caller, table string, first, count int, over time.Duration) ([]string, error) {
-	ticker := time.NewTicker(over / time.Duration(count))
-	defer ticker.Stop()
-	var ids []string
-	for n := first; n < first+count; n++ {
-		a, err := api.call(ctx, http.MethodPost, "/v1/jobs", insert(table, n))
-		if err != nil {
-			return ids, err
-		}
-		id, err := acceptedID(a)
-		if err != nil {
-			return ids, err
-		}
-		ids = append(ids, id)
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return ids, ctx.Err()
-		}
-	}
-	return ids, nil
-}
+// crowdSize is how many jobs run when a fault comes.
+const crowdSize = 250
 
-// pause lets the system work for so long before the next fault.
-func pause(t testing.TB, d time.Duration) {
+// startFleet starts all of it and waits until all is well.
+func startFleet(t testing.TB, d dialect) *fleet {
 	t.Helper()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-t.Context().Done():
-		t.Fatal(t.Context().Err())
+	f := &fleet{ledger: testkit.StartPostgres(t), redis: testkit.Redis(t), target: d.start(t)}
+	f.toLedger, f.toRedis = testkit.Proxy(t, f.ledger.Addr()), testkit.Proxy(t, f.redis.Addr())
+	through := func(dsn string, s server, proxy *testkit.ProxyServer) string {
+		return strings.Replace(dsn, s.Addr(), proxy.Addr(), 1)
 	}
+	target := f.target.dsn
+	if f.target.server != nil {
+		f.toTarget = testkit.Proxy(t, f.target.server.Addr())
+		target = through(target, f.target.server, f.toTarget)
+	}
+	f.system = newSystem(t, through(f.ledger.Database(t), f.ledger, f.toLedger), through(f.redis.URL(), f.redis, f.toRedis), target)
+	f.section("worker")["concurrency"] = 200
+	f.load = newLoad(t, f.system, f.target)
+	f.migrate()
+	f.scheduler = f.startScheduler()
+	f.api = f.startAPI()
+	for i := range f.workers {
+		f.workers[i] = f.startWorker()
+	}
+	return f
+}
+
+// rounds is how often a test does what it does. In each round, faults come for
+// less than two leases: a job that died with three workers would be poison.
+func rounds() int {
+	if testkit.Long() {
+		return 5
+	}
+	return 1
+}
+
+// survive has the fleet work and strikes with the faults, in each round in an
+// order of chance. It returns all jobs.
+func (f *fleet) survive(t testing.TB, faults []fault) (jobs []jobView) {
+	t.Helper()
+	random := testkit.Random(t)
+	for range rounds() {
+		random.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
+		jobs = f.round(t, random, faults)
+	}
+	return jobs
+}
+
+// round strikes with the faults in turn, each while a crowd of jobs runs, and
+// requires that nothing comes of it. It returns all jobs.
+func (f *fleet) round(t testing.TB, random *rand.Rand, faults []fault) []jobView {
+	t.Helper()
+	f.load.stream(t, 4, 0, 50*time.Millisecond)
+	for _, next := range faults {
+		f.load.crowd(t, crowdSize)
+		pause(t, upTo(random, 300*time.Millisecond))
+		t.Log(next.name)
+		next.strike(t, random)
+		next.heal(t, random)
+	}
+	return f.load.settle(t, time.Now())
+}
+
+// upTo is a random time.
+func upTo(random *rand.Rand, limit time.Duration) time.Duration {
+	return time.Duration(random.Int64N(int64(limit)))
 }

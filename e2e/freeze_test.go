@@ -12,45 +12,40 @@ import (
 // nothing when it goes on: its jobs have run elsewhere by then.
 func TestFrozenWorkerIsFenced(t *testing.T) {
 	t.Parallel()
+	perDialect(t, testFrozenWorker)
+}
+
+func testFrozenWorker(t *testing.T, d dialect) {
 	const (
 		each  = 5                // jobs of each sort
-		bound = 20 * time.Second // of issue 2: the jobs have run elsewhere so long after the freeze
+		bound = 20 * time.Second // the jobs have run elsewhere so long after the freeze
 	)
-	postgres, redis, api := testkit.StartPostgres(t), testkit.Redis(t), startUpstream(t)
-	target := postgres.Database(t)
-	s := newSystem(t, postgres.Database(t), redis.URL(), target)
+	redis, target, api := testkit.Redis(t), d.start(t), startUpstream(t)
+	s := newSystem(t, testkit.PostgresDatabase(t), redis.URL(), target.dsn)
 	s.table("facts")
 	s.upstream(api)
-	db := openPostgres(t, target)
-	execute(t, db, `CREATE TABLE facts (n integer)`)
 	s.migrate()
 	s.startScheduler()
 	s.startAPI()
 	frozen := s.startWorker()
 
 	// Writes wait for a lock, calls for an answer, the rest just takes its time.
-	lock, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = lock.Rollback() }() // after the commit it does nothing
-	if _, err := lock.ExecContext(t.Context(), "LOCK TABLE facts IN ACCESS EXCLUSIVE MODE"); err != nil {
-		t.Fatal(err)
-	}
+	unlock := target.lockFacts(t)
 	api.hold("/slow")
 	api.hold("/held")
 	jobs := inserts("facts", 0, each)
 	for range each {
 		jobs = append(jobs, get("/slow"),
 			object{"kind": "http.request", "args": object{"client": "up", "method": "POST", "path": "/slow", "body": object{}}},
-			sleep(3*time.Second))
+			sleep(5*time.Second))
 	}
 	for range each {
 		jobs = append(jobs, get("/held")) // these still run elsewhere when the worker goes on
 	}
 	ids := s.mustBatch(t, jobs)
 	done, held := ids[:4*each], ids[4*each:]
-	testkit.Eventually(t, startTimeout, 5*time.Millisecond, backends(t.Context(), db, each, "wait_event_type = 'Lock'"))
+	s.awaitCount(t, startTimeout, "active", len(ids))
+	awaitSeen(t, startTimeout, target.locked, each)
 	testkit.Eventually(t, startTimeout, 5*time.Millisecond, func() error {
 		if slow, held := len(api.received("/slow")), len(api.received("/held")); slow < 2*each || held < each {
 			return fmt.Errorf("%d and %d calls wait for an answer, want %d and %d", slow, held, 2*each, each)
@@ -59,10 +54,9 @@ func TestFrozenWorkerIsFenced(t *testing.T) {
 	})
 	frozen.Freeze()
 	froze := time.Now()
-	// The inserts go through now, and stand uncommitted with nobody to commit.
-	if err := lock.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	// On a server the inserts go through now, and stand uncommitted with nobody
+	// to commit.
+	unlock()
 	api.pass("/slow")
 	s.startWorker()
 	s.awaitCount(t, 2*bound, "completed", len(done))
@@ -105,8 +99,8 @@ func TestFrozenWorkerIsFenced(t *testing.T) {
 			t.Errorf("the thawed worker changed job %s:\nbefore %s\nafter  %s", id, before[id], after)
 		}
 	}
-	requireNumber(t, db, each, "SELECT count(*) FROM facts")
-	requireNumber(t, db, each, "SELECT count(DISTINCT n) FROM facts")
+	requireNumber(t, target.db, each, "SELECT count(*) FROM facts")
+	requireNumber(t, target.db, each, "SELECT count(DISTINCT n) FROM facts")
 	requireSends(t, api.received("/slow"), 2*each)
 	api.release("/held")
 	s.awaitCount(t, time.Minute, "completed", len(ids))

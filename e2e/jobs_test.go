@@ -156,7 +156,7 @@ func (c *caller) counts(ctx context.Context) (map[string]int, error) {
 func (c *caller) awaitCount(t testing.TB, timeout time.Duration, state string, n int) int {
 	t.Helper()
 	got := 0
-	testkit.Eventually(t, timeout, 5*time.Millisecond, func() error {
+	testkit.Eventually(t, timeout, 20*time.Millisecond, func() error {
 		counts, err := c.counts(t.Context())
 		if err != nil {
 			return err

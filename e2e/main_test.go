@@ -1,6 +1,7 @@
 // Package e2e_test tests the whole system from outside: its own processes on
-// real PostgreSQL and Redis servers, killed, frozen and cut off from each
-// other, judged by what the REST API answers and by what is in the databases.
+// real PostgreSQL, MariaDB and Redis servers, killed, frozen and cut off from
+// each other, judged by what the REST API answers, by what is in the databases
+// and by what an upstream was sent.
 package e2e_test
 
 import (

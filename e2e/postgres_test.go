@@ -1,13 +1,13 @@
 package e2e_test
 
 import (
-	"context"
 	"database/sql"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/asyncops/asyncops/internal/pgconn"
+	"github.com/asyncops/asyncops/internal/testkit"
 )
 
 // openPostgres opens a database of testkit's for the test's own questions.
@@ -24,38 +24,37 @@ func openPostgres(t testing.TB, dsn string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	closeAtEnd(t, db)
 	return db
 }
 
-// execute runs statements that must succeed.
-func execute(t testing.TB, db *sql.DB, statements ...string) {
+// startPostgresTarget starts a server for a target.
+func startPostgresTarget(t testing.TB) *target {
 	t.Helper()
-	for _, statement := range statements {
-		if _, err := db.ExecContext(t.Context(), statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
+	server := testkit.StartPostgres(t)
+	dsn := server.Database(t)
+	db := openPostgres(t, dsn)
+	execute(t, db, tables...)
+	execute(t, db,
+		`CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO journal VALUES (NEW.latest); RETURN NEW; END'`,
+		`CREATE TRIGGER note BEFORE UPDATE ON counters FOR EACH ROW EXECUTE FUNCTION note()`)
+	sessions := func(where string) func(int) func() error {
+		return func(n int) func() error {
+			return numberIs(t.Context(), db, n, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "+where)
 		}
 	}
-}
-
-// number asks for one integer.
-func number(ctx context.Context, db *sql.DB, query string) (n int, err error) {
-	err = db.QueryRowContext(ctx, query).Scan(&n)
-	return n, err
-}
-
-// requireNumber fails the test unless the query's answer is want.
-func requireNumber(t testing.TB, db *sql.DB, want int, query string) {
-	t.Helper()
-	got, err := number(t.Context(), db, query)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	if got != want {
-		t.Errorf("%s = %d, want %d", query, got, want)
+	return &target{
+		dsn: dsn, db: db, server: server,
+		slowInserts: []string{
+			`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END'`,
+			`CREATE TRIGGER slowly BEFORE INSERT ON facts FOR EACH ROW EXECUTE FUNCTION slowly()`,
+		},
+		endless: `CREATE VIEW endless AS SELECT 1 AS id FROM pg_sleep(3600)`,
+		lockFacts: func(t testing.TB) func() {
+			t.Helper()
+			return lockInTx(t, db, "LOCK TABLE facts IN ACCESS EXCLUSIVE MODE")
+		},
+		locked:   sessions("wait_event_type = 'Lock'"),
+		sleeping: sessions("wait_event = 'PgSleep'"),
 	}
 }

@@ -77,11 +77,12 @@ func (s *system) table(name string) {
 	s.section("databases", "main", "tables")[name] = object{"write": true}
 }
 
-// upstream adds the client "up".
+// upstream adds the client "up". Its failures are the test's doing, and no
+// reason for a pause.
 func (s *system) upstream(u *upstream) {
 	s.section("clients")["up"] = object{
 		"base_url": u.server.URL, "allow_networks": []string{"127.0.0.0/8"}, "max_retries": 0,
-		"idempotency": object{"header": "Idempotency-Key"},
+		"idempotency": object{"header": "Idempotency-Key"}, "circuit_breaker": object{"threshold": 0},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 )
 
 // upstream is an API that keeps those waiting whom the test wants to wait.
@@ -15,6 +16,8 @@ type upstream struct {
 
 	mu    sync.Mutex
 	gates map[string]chan struct{} // guarded by mu; by path, closed when it answers
+	slow  map[string]time.Duration // guarded by mu; by path, how long an answer takes
+	lose  map[string]chan struct{} // guarded by mu; by path, closed when an answer has been lost
 	sends []send                   // guarded by mu; in the order in which they came
 }
 
@@ -23,7 +26,9 @@ type send struct{ path, key string }
 
 func startUpstream(t testing.TB) *upstream {
 	t.Helper()
-	u := &upstream{over: make(chan struct{}), gates: map[string]chan struct{}{}}
+	u := &upstream{
+		over: make(chan struct{}), gates: map[string]chan struct{}{}, slow: map[string]time.Duration{}, lose: map[string]chan struct{}{},
+	}
 	u.server = httptest.NewServer(http.HandlerFunc(u.serve))
 	t.Cleanup(func() {
 		close(u.over)
@@ -36,11 +41,23 @@ func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body) // else the server does not see the caller go away
 	u.mu.Lock()
 	u.sends = append(u.sends, send{r.URL.Path, r.Header.Get("Idempotency-Key")})
-	gate := u.gates[r.URL.Path]
+	gate, slow, lost := u.gates[r.URL.Path], u.slow[r.URL.Path], u.lose[r.URL.Path]
+	delete(u.lose, r.URL.Path)
 	u.mu.Unlock()
-	if gate != nil {
+	if lost != nil {
+		close(lost)
+		panic(http.ErrAbortHandler) // hangs up
+	}
+	var late <-chan time.Time
+	if slow > 0 {
+		timer := time.NewTimer(slow)
+		defer timer.Stop()
+		late = timer.C
+	}
+	if gate != nil || late != nil {
 		select {
 		case <-gate:
+		case <-late:
 		case <-u.over:
 		case <-r.Context().Done():
 			return
@@ -48,6 +65,22 @@ func (u *upstream) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write([]byte(`{"ok":true}`)) // the caller may be dead
+}
+
+// answerAfter makes the path take so long to answer.
+func (u *upstream) answerAfter(path string, d time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.slow[path] = d
+}
+
+// loseAnswer takes the next request for the path and hangs up. The channel is
+// closed when that has happened.
+func (u *upstream) loseAnswer(path string) (lost <-chan struct{}) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.lose[path] = make(chan struct{})
+	return u.lose[path]
 }
 
 // hold makes the path answer nobody until release.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -169,18 +168,20 @@ func TestFrozenServerLosesTheConnection(t *testing.T) {
 func TestKillsNeverHitAnotherStatement(t *testing.T) {
 	t.Parallel()
 	db := open(t, configOf(t, testkit.MariaDBDatabase(t)))
+	random := testkit.Random(t)
 	var wg sync.WaitGroup
 	for i := range 1000 {
+		asleep, alive := random.Float64()*0.01, time.Duration(random.Int64N(int64(300*time.Millisecond)))
 		wg.Go(func() {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			doomed := i%2 == 0
 			if doomed {
-				timer := time.AfterFunc(rand.N(300*time.Millisecond), cancel)
+				timer := time.AfterFunc(alive, cancel)
 				defer timer.Stop()
 			}
 			var got, slept int
-			err := db.QueryRowContext(ctx, fmt.Sprintf("SELECT %d, SLEEP(%f)", i, rand.Float64()*0.01)).Scan(&got, &slept)
+			err := db.QueryRowContext(ctx, fmt.Sprintf("SELECT %d, SLEEP(%f)", i, asleep)).Scan(&got, &slept)
 			switch {
 			case err == nil && (got != i || slept != 0):
 				t.Errorf("query %d got the answer %d, %d", i, got, slept)

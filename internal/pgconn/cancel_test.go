@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -194,18 +193,20 @@ func TestFrozenServerLosesTheConnection(t *testing.T) {
 func TestCancelsNeverHitAnotherStatement(t *testing.T) {
 	t.Parallel()
 	db := open(t, configOf(t, testkit.PostgresDatabase(t)))
+	random := testkit.Random(t)
 	var wg sync.WaitGroup
 	for i := range 1000 {
+		asleep, alive := random.Float64()*0.01, time.Duration(random.Int64N(int64(100*time.Millisecond)))
 		wg.Go(func() {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			doomed := i%2 == 0
 			if doomed {
-				timer := time.AfterFunc(rand.N(100*time.Millisecond), cancel)
+				timer := time.AfterFunc(alive, cancel)
 				defer timer.Stop()
 			}
 			var got int
-			err := db.QueryRowContext(ctx, fmt.Sprintf("SELECT %d FROM pg_sleep(%f)", i, rand.Float64()*0.01)).Scan(&got)
+			err := db.QueryRowContext(ctx, fmt.Sprintf("SELECT %d FROM pg_sleep(%f)", i, asleep)).Scan(&got)
 			switch {
 			case err == nil && got != i:
 				t.Errorf("query %d got the answer %d", i, got)

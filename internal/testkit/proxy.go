@@ -27,9 +27,11 @@ type ProxyServer struct {
 	lose   *loss              // guarded by mu; nil: no reply is to be lost
 }
 
-// loss is a reply that is to be lost.
+// loss is a reply that is to be lost: that to a request which asked is true
+// for, or one which told is true for. The other is nil.
 type loss struct {
-	match func(request []byte) bool
+	asked func(request []byte) bool
+	told  func(request, reply []byte) bool
 	done  chan struct{}
 }
 
@@ -123,10 +125,20 @@ func (p *ProxyServer) Up() {
 // the target last answered it; it may be called with a part of a request
 // first. A second call before the first has happened replaces it.
 func (p *ProxyServer) LoseReply(match func(request []byte) bool) (lost <-chan struct{}) {
+	return p.loseNext(&loss{asked: match, done: make(chan struct{})})
+}
+
+// LoseAnswer is LoseReply for a reply that matters: match gets the beginning of
+// the reply, too, so that one which says "nothing" may pass.
+func (p *ProxyServer) LoseAnswer(match func(request, reply []byte) bool) (lost <-chan struct{}) {
+	return p.loseNext(&loss{told: match, done: make(chan struct{})})
+}
+
+func (p *ProxyServer) loseNext(next *loss) (lost <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lose = &loss{match: match, done: make(chan struct{})}
-	return p.lose.done
+	p.lose = next
+	return next.done
 }
 
 func (p *ProxyServer) close() {
@@ -228,16 +240,21 @@ func (p *ProxyServer) sent(l *link, data []byte) bool {
 	if len(l.request) < maxRequest {
 		l.request = append(l.request, data...)
 	}
-	if p.lose != nil && p.lose.match(bytes.Clone(l.request)) {
+	if p.lose != nil && p.lose.asked != nil && p.lose.asked(bytes.Clone(l.request)) {
 		l.dropped, p.lose = p.lose, nil
 	}
 	return true
 }
 
 // answered sees a piece of a reply, and refuses one that is to be lost.
-func (p *ProxyServer) answered(l *link, _ []byte) bool {
+func (p *ProxyServer) answered(l *link, reply []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if p.lose != nil && p.lose.told != nil && p.lose.told(l.request, reply) {
+		l.dropped, p.lose = p.lose, nil
+	}
 	l.request = nil
 	if l.dropped == nil {
 		return true

@@ -57,6 +57,29 @@ func TestProxyLosesReply(t *testing.T) {
 	}
 }
 
+func TestProxyLosesAnswer(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	proxy := testkit.Proxy(t, server.Addr())
+	conn := dial(t, proxy.Addr())
+	lost := proxy.LoseAnswer(func(request, reply []byte) bool {
+		return bytes.HasPrefix(request, []byte("GETDEL n")) && !bytes.Equal(reply, []byte("$-1\r\n"))
+	})
+	if got, err := ask(conn, "GETDEL n", "$-1\r\n"); err != nil || got != "$-1\r\n" {
+		t.Fatalf("GETDEL of nothing = %q, %v: an answer that does not match must pass", got, err)
+	}
+	if got, err := ask(conn, "SET n 1", "+OK\r\n"); err != nil || got != "+OK\r\n" {
+		t.Fatalf("SET = %q, %v: a request that does not match must pass", got, err)
+	}
+	if got, err := ask(conn, "GETDEL n", "$1\r\n1\r\n"); err == nil || got != "" {
+		t.Errorf("GETDEL whose answer is lost = %q, %v, want a reset and no byte", got, err)
+	}
+	<-lost
+	if got, err := ask(dial(t, proxy.Addr()), "GETDEL n", "$-1\r\n"); err != nil || got != "$-1\r\n" {
+		t.Errorf("the next GETDEL = %q, %v, want nothing: the lost one was carried out", got, err)
+	}
+}
+
 func TestProxyCut(t *testing.T) {
 	t.Parallel()
 	proxy := testkit.Proxy(t, testkit.Redis(t).Addr())
