@@ -24,14 +24,22 @@ type Bell struct {
 	client *asynq.Client // nil: nobody rings, workers here are woken
 	bus    *Bus
 	log    *slog.Logger
-	queue  chan []job.Doorbell // the ledger's writers send, Run receives
+	queue  chan ringing // the ledger's writers and shares send, Run receives
 	opened time.Time
 	quiet  atomic.Int64 // until when, in nanoseconds since opened, nothing is rung: Redis was away
 
 	mu     sync.Mutex
 	ledger UnringLedger // guarded by mu; set by Attach
 
+	shares shares
+
 	away, full trouble
+}
+
+// ringing is what there is to do for jobs that were committed.
+type ringing struct {
+	bells []job.Doorbell
+	late  bool // the doorbells were rung without these jobs: the relay rings for them
 }
 
 const (
@@ -47,10 +55,11 @@ var errQuiet = errors.New("dispatch: redis did not take the latest doorbell")
 // NewBell returns a bell. Without a broker it only wakes this process's
 // workers.
 func NewBell(broker *Broker, bus *Bus, log *slog.Logger) *Bell {
-	b := &Bell{bus: bus, log: log, queue: make(chan []job.Doorbell, bellQueue), opened: time.Now()}
+	b := &Bell{bus: bus, log: log, queue: make(chan ringing, bellQueue), opened: time.Now()}
 	if broker != nil {
 		b.client = asynq.NewClientFromRedisClient(broker.client)
 	}
+	b.shares.ring = func(bell job.Doorbell) { b.send(ringing{bells: []job.Doorbell{bell}}) }
 	return b
 }
 
@@ -66,6 +75,11 @@ func (b *Bell) Ready() bool {
 	return b.client != nil && time.Since(b.opened) >= time.Duration(b.quiet.Load())
 }
 
+// Share names the doorbell of a lone job that is about to be committed. Lone
+// jobs which follow each other closely share one: to ring costs a good part of
+// what it costs to accept a job.
+func (b *Bell) Share(queue string) (id string) { return b.shares.name(queue) }
+
 // Ring rings soon. It never waits: what finds no room is found by the relay.
 func (b *Bell) Ring(bells []job.Doorbell) {
 	if b.client == nil {
@@ -74,18 +88,27 @@ func (b *Bell) Ring(bells []job.Doorbell) {
 	}
 	named := bells[:0:0]
 	for _, bell := range bells {
-		if bell.ID != "" {
+		if bell.ID == "" {
+			continue
+		}
+		switch shared, late := b.shares.add(bell); {
+		case late:
+			b.send(ringing{bells: []job.Doorbell{bell}, late: true})
+		case !shared:
 			named = append(named, bell)
 		}
 	}
-	if len(named) == 0 {
-		return
+	if len(named) > 0 {
+		b.send(ringing{bells: named})
 	}
+}
+
+func (b *Bell) send(r ringing) {
 	select {
-	case b.queue <- named:
+	case b.queue <- r:
 	default:
 		if b.full.tell() {
-			b.log.Warn("too many doorbells to ring; the relay will find the jobs", "doorbells", len(named))
+			b.log.Warn("too many doorbells to ring; the relay will find the jobs", "doorbells", len(r.bells))
 		}
 	}
 }
@@ -97,12 +120,13 @@ func (b *Bell) Run(ctx context.Context) error {
 		ringers.Go(func() {
 			for {
 				select {
-				case bells := <-b.queue:
-					b.ring(bells)
+				case r := <-b.queue:
+					b.ring(r)
 				case <-ctx.Done():
+					b.shares.close()
 					select {
-					case bells := <-b.queue:
-						b.ring(bells)
+					case r := <-b.queue:
+						b.ring(r)
 					default:
 						return
 					}
@@ -114,15 +138,19 @@ func (b *Bell) Run(ctx context.Context) error {
 	return nil
 }
 
-func (b *Bell) ring(bells []job.Doorbell) {
+func (b *Bell) ring(r ringing) {
+	if r.late {
+		b.unring(r.bells)
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), redisTimeout)
 	defer cancel()
-	for i, bell := range bells {
+	for i, bell := range r.bells {
 		if err := b.enqueue(ctx, bell); err != nil {
 			if b.away.tell() {
 				b.log.Warn("doorbells not rung; the relay will ring when Redis is back", "error", err)
 			}
-			b.unring(bells[i:])
+			b.unring(r.bells[i:])
 			break
 		}
 	}

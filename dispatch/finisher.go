@@ -30,7 +30,7 @@ type finisher struct {
 }
 
 const (
-	maxFinish     = 256
+	maxFinish     = 512
 	finishTimeout = 8 * time.Second
 	finishAgain   = 200 * time.Millisecond
 	maxRefusals   = 3 // of a lone outcome as it is

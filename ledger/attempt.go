@@ -75,6 +75,7 @@ func (l *Ledger) insertRows(ctx context.Context, db bun.IDB, rows []insertRow) e
 // ringer makes the doorbells of a group. They are the same at every try to
 // commit it: after a lost reply, the rows name those that will be rung.
 type ringer struct {
+	bell  Bell
 	ready bool     // doorbells are rung now, and so named in the rows
 	ids   []string // of the doorbells, over all tries
 	bells []job.Doorbell
@@ -93,7 +94,7 @@ func (r *ringer) assign(rows []insertRow, now string) {
 		if !ok || len(r.bells[at].Jobs) == job.MaxDoorbellJobs {
 			at = len(r.bells)
 			open[row.Queue] = at
-			r.bells = append(r.bells, job.Doorbell{ID: r.id(at), Queue: row.Queue})
+			r.bells = append(r.bells, job.Doorbell{ID: r.id(at, len(rows) == 1, row.Queue), Queue: row.Queue})
 		}
 		r.bells[at].Jobs = append(r.bells[at].Jobs, row.ID)
 		if r.ready {
@@ -102,13 +103,20 @@ func (r *ringer) assign(rows []insertRow, now string) {
 	}
 }
 
-// id is the name of the doorbell at the index; none if it is not rung now.
-func (r *ringer) id(at int) string {
+// id is the name of the doorbell at the index, for a queue and possibly a lone
+// row; none if it is not rung now.
+func (r *ringer) id(at int, lone bool, queue string) string {
 	if !r.ready {
 		return ""
 	}
 	if at == len(r.ids) {
-		r.ids = append(r.ids, string(job.NewID()))
+		id := ""
+		if lone {
+			id = r.bell.Share(queue)
+		} else {
+			id = string(job.NewID())
+		}
+		r.ids = append(r.ids, id)
 	}
 	return r.ids[at]
 }

@@ -160,7 +160,7 @@ func (g *groupWriter) write(ctx context.Context, group []*write) {
 // their ids and keys, are left as they are.
 func (g *groupWriter) commit(ctx context.Context, group []*write) ([]job.Doorbell, error) {
 	l := g.ledger
-	ringer := ringer{ready: l.cfg.Bell != nil && l.cfg.Bell.Ready()}
+	ringer := ringer{bell: l.cfg.Bell, ready: l.cfg.Bell != nil && l.cfg.Bell.Ready()}
 	for try := 1; ; try++ {
 		ringer.bells = nil
 		err := g.attempt(ctx, group, &ringer)

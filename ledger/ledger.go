@@ -45,6 +45,9 @@ type Bell interface {
 	// Ready reports whether new jobs should be given a doorbell now. If not,
 	// the relay rings for them later.
 	Ready() bool
+	// Share names the doorbell of one pending job of a queue that is about to be
+	// committed by itself. Others may get the same.
+	Share(queue string) (id string)
 	// Ring is called after the commit of jobs that may start at once. A
 	// doorbell without an ID is not recorded: its jobs wait for the relay, or
 	// for a worker in this process.
