@@ -61,7 +61,7 @@ func (b *bench) install(ctx context.Context, database, redis string) (*installat
 	if in.client, err = sdk.New("http://"+api, "", sdk.Options{}); err != nil {
 		return nil, err
 	}
-	if err := b.postgres.exec(ctx, database, "CREATE TABLE facts (n integer, payload text)"); err != nil {
+	if err := b.postgres.exec(ctx, database, createFacts); err != nil {
 		return nil, err
 	}
 	for _, args := range [][]string{{"migrate"}, {"migrate", "--target", "target"}} {

@@ -20,7 +20,7 @@ type plan struct {
 // parsePlan reads the command line. Its error is flag.ErrHelp if help was
 // asked for, which then is written to log.
 func parsePlan(args []string, log io.Writer) (plan, error) {
-	p := plan{submit: 3 * time.Second, noops: 100_000, effects: 10_000, waits: 200}
+	p := plan{submit: 3 * time.Second, noops: 100_000, effects: 30_000, waits: 200}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(log)
 	flags.IntVar(&p.rounds, "n", 5, "rounds; the table has their median and spread")

@@ -27,6 +27,7 @@ const (
 	riverFetchPoll     = 20 * time.Millisecond // as in River's own benchmark
 	riverCallers       = 16                    // of Insert
 	riverConnections   = 40
+	riverWriters       = 100 // workers that write; 50 to 1000 are within the noise
 )
 
 // riverWarmUp is how long Insert is called before it is timed: its pool opens
@@ -43,6 +44,30 @@ func (noop) Kind() string { return "noop" }
 type noopWorker struct{ river.WorkerDefaults[noop] }
 
 func (*noopWorker) Work(context.Context, *river.Job[noop]) error { return nil }
+
+// write is River's job that inserts a row and completes in the same transaction,
+// which is River's way to have an effect exactly once.
+type write struct {
+	N       int    `json:"n"`
+	Payload string `json:"payload"`
+}
+
+func (write) Kind() string { return "write" }
+
+type writeWorker struct {
+	river.WorkerDefaults[write]
+	pool *pgxpool.Pool
+}
+
+func (w *writeWorker) Work(ctx context.Context, j *river.Job[write]) error {
+	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "INSERT INTO facts (n, payload) VALUES ($1, $2)", j.Args.N, j.Args.Payload); err != nil {
+			return err
+		}
+		_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, j)
+		return err
+	})
+}
 
 // riverRound measures River in this process: jobs inserted one by one, then,
 // on an empty table, inserted in bulk and worked on.
@@ -65,42 +90,47 @@ func (b *bench) riverRound(ctx context.Context, database string) error {
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return err
 	}
-	client, err := newRiver(driver, river.Config{FetchCooldown: riverFetchCooldown, FetchPollInterval: riverFetchPoll})
-	if err != nil {
-		return err
-	}
-	if err := b.riverInsert(ctx, client); err != nil {
-		return err
-	}
-	err = b.riverDrain(ctx, client, pool, "process/river", func(fill func(context.Context) (int, error)) error {
-		return b.rate(ctx, "batch/river", nil, fill)
-	})
-	if err != nil {
-		return err
-	}
-	client, err = newRiver(driver, river.Config{})
-	if err != nil {
-		return err
-	}
-	return b.riverDrain(ctx, client, pool, "process/river default", func(fill func(context.Context) (int, error)) error {
-		_, err := fill(ctx)
-		return err
-	})
-}
-
-func newRiver(driver *riverpgxv5.Driver, config river.Config) (*river.Client[pgx.Tx], error) {
-	config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: riverWorkers}}
-	config.Workers = river.NewWorkers()
-	config.Logger = slog.New(slog.DiscardHandler)
-	river.AddWorker(config.Workers, &noopWorker{})
-	return river.NewClient(driver, &config)
-}
-
-func (b *bench) riverInsert(ctx context.Context, client *river.Client[pgx.Tx]) error {
 	var args noop
 	if err := json.Unmarshal([]byte(payload), &args); err != nil {
 		return err
 	}
+	tuned := river.Config{FetchCooldown: riverFetchCooldown, FetchPollInterval: riverFetchPoll}
+	client, err := newRiver(pool, tuned, riverWorkers)
+	if err != nil {
+		return err
+	}
+	if err := b.riverInsert(ctx, client, args); err != nil {
+		return err
+	}
+	err = b.riverDrain(ctx, client, pool, drain{"process/river", b.plan.noops, args, "batch/river"})
+	if err != nil {
+		return err
+	}
+	if client, err = newRiver(pool, river.Config{}, riverWorkers); err != nil {
+		return err
+	}
+	if err := b.riverDrain(ctx, client, pool, drain{"process/river default", b.plan.noops, args, ""}); err != nil {
+		return err
+	}
+	if err := b.postgres.exec(ctx, database, createFacts); err != nil {
+		return err
+	}
+	if client, err = newRiver(pool, tuned, riverWriters); err != nil {
+		return err
+	}
+	return b.riverDrain(ctx, client, pool, drain{"effect/river", b.plan.effects, write{N: 1, Payload: payload}, ""})
+}
+
+func newRiver(pool *pgxpool.Pool, config river.Config, workers int) (*river.Client[pgx.Tx], error) {
+	config.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}
+	config.Workers = river.NewWorkers()
+	config.Logger = slog.New(slog.DiscardHandler)
+	river.AddWorker(config.Workers, &noopWorker{})
+	river.AddWorker(config.Workers, &writeWorker{pool: pool})
+	return river.NewClient(riverpgxv5.New(pool), &config)
+}
+
+func (b *bench) riverInsert(ctx context.Context, client *river.Client[pgx.Tx], args river.JobArgs) error {
 	callers := make([]load.Caller, riverCallers)
 	for i := range callers {
 		callers[i] = func(ctx context.Context) error {
@@ -116,29 +146,38 @@ func (b *bench) riverInsert(ctx context.Context, client *river.Client[pgx.Tx]) e
 	})
 }
 
-// riverDrain lets filled insert jobs in bulk into an empty table, and measures
-// how they are worked on.
-func (b *bench) riverDrain(ctx context.Context, client *river.Client[pgx.Tx], pool *pgxpool.Pool, key string,
-	filled func(fill func(context.Context) (int, error)) error) error {
-	var args noop
-	if err := json.Unmarshal([]byte(payload), &args); err != nil {
-		return err
-	}
+// drain is how jobs are worked on.
+type drain struct {
+	key     string // of the measure
+	jobs    int
+	args    river.JobArgs
+	fillKey string // of how the jobs are inserted; "" for no measure
+}
+
+// riverDrain inserts jobs in bulk into an empty table, and measures how they are
+// worked on.
+func (b *bench) riverDrain(ctx context.Context, client *river.Client[pgx.Tx], pool *pgxpool.Pool, d drain) error {
 	many := make([]river.InsertManyParams, batchSize)
 	for i := range many {
-		many[i].Args = args
+		many[i].Args = d.args
 	}
 	if _, err := pool.Exec(ctx, "TRUNCATE river_job"); err != nil {
 		return err
 	}
-	err := filled(func(ctx context.Context) (int, error) {
-		for left := b.plan.noops; left > 0; left -= batchSize {
+	fill := func(ctx context.Context) (int, error) {
+		for left := d.jobs; left > 0; left -= batchSize {
 			if _, err := client.InsertManyFast(ctx, many[:min(left, batchSize)]); err != nil {
 				return 0, err
 			}
 		}
-		return b.plan.noops, nil
-	})
+		return d.jobs, nil
+	}
+	var err error
+	if d.fillKey == "" {
+		_, err = fill(ctx)
+	} else {
+		err = b.rate(ctx, d.fillKey, nil, fill)
+	}
 	if err != nil {
 		return err
 	}
@@ -146,11 +185,11 @@ func (b *bench) riverDrain(ctx context.Context, client *river.Client[pgx.Tx], po
 		err = pool.QueryRow(ctx, "SELECT min(attempted_at) FROM river_job WHERE attempted_at >= $1", called).Scan(&first)
 		return first, err
 	}
-	err = b.rateSince(ctx, key, nil, firstStart, func(ctx context.Context) (int, error) {
+	err = b.rateSince(ctx, d.key, nil, firstStart, func(ctx context.Context) (int, error) {
 		if err := client.Start(ctx); err != nil {
 			return 0, err
 		}
-		return b.plan.noops, awaitNumber(ctx, b.plan.noops, func(ctx context.Context) (n int, err error) {
+		return d.jobs, awaitNumber(ctx, d.jobs, func(ctx context.Context) (n int, err error) {
 			err = pool.QueryRow(ctx, "SELECT count(*) FROM river_job WHERE state = 'completed'").Scan(&n)
 			return n, err
 		})

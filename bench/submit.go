@@ -13,6 +13,9 @@ const (
 	batchSize       = 1000
 )
 
+// createFacts makes the table that jobs write to.
+const createFacts = "CREATE TABLE facts (id bigserial PRIMARY KEY, n integer, payload text)"
+
 // plainRound measures what a row costs: one INSERT and its COMMIT.
 func (b *bench) plainRound(ctx context.Context, database string) error {
 	if err := b.postgres.exec(ctx, database, "CREATE TABLE plain (id bigserial PRIMARY KEY, payload jsonb NOT NULL)"); err != nil {

@@ -200,9 +200,9 @@ func isInsert(request []byte) bool {
 func isUpdate(request []byte) bool { return bytes.Contains(request, []byte("UPDATE ")) }
 
 // isCommit tells the end of a transaction in PostgreSQL's protocol and in
-// MySQL's.
+// MySQL's, and the one statement of inserts that share it.
 func isCommit(request []byte) bool {
-	return bytes.HasSuffix(request, []byte("COMMIT\x00")) || bytes.HasSuffix(request, []byte("\x03COMMIT"))
+	return bytes.HasPrefix(request[min(len(request), 5):], []byte("WITH i0 AS")) || bytes.HasSuffix(request, []byte("COMMIT\x00")) || bytes.HasSuffix(request, []byte("\x03COMMIT"))
 }
 
 // isDequeue tells asynq's dequeue by its keys.

@@ -110,11 +110,9 @@ func (r *ringer) id(at int, lone bool, queue string) string {
 		return ""
 	}
 	if at == len(r.ids) {
-		id := ""
+		id := string(job.NewID())
 		if lone {
 			id = r.bell.Share(queue)
-		} else {
-			id = string(job.NewID())
 		}
 		r.ids = append(r.ids, id)
 	}

@@ -80,6 +80,7 @@ const pruneByKey = `DELETE FROM asyncops_effects WHERE (job_id, generation) IN (
 type pools struct {
 	read, write *sql.DB // may be the same
 	writers     int     // writes at the same time; 0 for as many as there are connections
+	share       *sql.DB // of inserts that share statements; nil where they cannot
 	close       func() error
 	// outdated says which server is too old for what it was reached to do; ""
 	// while nothing is known. Nil where servers are not told apart.

@@ -41,6 +41,9 @@ func (t *Target) diagnose(err error) fault {
 	return t.dialect.diagnose(err)
 }
 
+// lost reports that an error is about the connection, not about the statement.
+func (t *Target) lost(err error) bool { return t.diagnose(err).code == job.CodeDatabaseUnreachable }
+
 // failure turns the error of a run into the job's words. What ended the run's
 // context comes first.
 func (t *Target) failure(ctx context.Context, op dbop.Op, err error) error {

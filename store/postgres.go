@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +46,20 @@ func (postgres) open(cfg Config) (*pools, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pools{read: db, write: db, close: db.Close}, nil
+	share, err := openShare(pg, cfg.StatementTimeout)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &pools{read: db, write: db, share: share, close: func() error { return errors.Join(db.Close(), share.Close()) }}, nil
+}
+
+// openShare opens the pool of inserts that share statements.
+func openShare(pg pgconn.Config, statementTimeout time.Duration) (*sql.DB, error) {
+	pg.MaxOpen, pg.MaxIdle = shareWriters, shareWriters
+	pg.Params = maps.Clone(pg.Params)
+	pg.Params["lock_timeout"] = milliseconds(min(shareLockTimeout, statementTimeout))
+	pg.Params["statement_timeout"] = milliseconds(min(shareTimeout, statementTimeout))
+	return pgconn.Open(pg)
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(max(d.Milliseconds(), 1), 10) }

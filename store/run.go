@@ -139,6 +139,9 @@ func (t *Target) once(ctx context.Context, op dbop.Operation, effect *Effect) (*
 	if recorded && described.engine != "" {
 		return nil, job.Permanent(job.CodeInvalid, "table %q is kept by %s, which cannot roll back: what is promised for the job cannot hold there", op.Table, described.engine)
 	}
+	if res, ok, err := t.shared.insert(ctx, visible, op, effect); ok {
+		return res, err
+	}
 	return t.write(ctx, visible, op, effect)
 }
 

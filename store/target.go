@@ -40,8 +40,9 @@ type Target struct {
 	pools    *pools
 	reader   *bun.DB
 	writer   *bun.DB
-	slots    *slots // of all operations
-	writers  *slots // of writes, where the database takes few; else nil
+	slots    *slots   // of all operations
+	writers  *slots   // of writes, where the database takes few; else nil
+	shared   *sharing // nil where inserts cannot share statements
 	catalog  *catalog
 	effects  *effects
 	closed   atomic.Bool
@@ -77,6 +78,7 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Target, error) {
 	}
 	t.catalog = newCatalog(t.dialect, t.reader)
 	t.effects = &effects{mode: cfg.Effects}
+	t.shared = newSharing(t)
 	return t, nil
 }
 
@@ -95,6 +97,7 @@ func (t *Target) Close() error {
 	if t.closed.Swap(true) {
 		return nil
 	}
+	t.shared.close()
 	if err := t.pools.close(); err != nil {
 		return fmt.Errorf("store: close database %q: %w", t.cfg.Name, err)
 	}
