@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
@@ -89,8 +90,8 @@ func redisOf(u config.RedisURL) (dispatch.Redis, error) {
 func databaseOf(name string, c config.Database, process string) (store.Config, error) {
 	cfg := store.Config{
 		Name: name, PoolSize: c.PoolSize, MaxOverflow: c.MaxOverflow, PoolTimeout: c.PoolTimeout.Std(),
-		MaxLifetime: c.MaxLifetime.Std(), MaxIdleTime: c.MaxIdleTime.Std(), StatementTimeout: c.StatementTimeout.Std(),
-		SlowQuery: c.SlowQuery.Std(), Retry: store.Retry{Attempts: c.Retry.Attempts, Delay: c.Retry.Delay.Std()},
+		MaxLifetime: orNever(c.MaxLifetime), MaxIdleTime: orNever(c.MaxIdleTime), StatementTimeout: c.StatementTimeout.Std(),
+		SlowQuery: orNever(c.SlowQuery), Retry: store.Retry{Attempts: c.Retry.Attempts, Delay: c.Retry.Delay.Std()},
 		Effects: store.Effects(c.Effects), MaxAffected: c.MaxAffected, Tables: map[string]store.Table{},
 	}
 	for table, t := range c.Tables {
@@ -109,6 +110,14 @@ func databaseOf(name string, c config.Database, process string) (store.Config, e
 		cfg.Driver, cfg.Path = store.SQLite, c.DSN.Path
 	}
 	return cfg, nil
+}
+
+// orNever is the limit that a setting names, for which 0 is none.
+func orNever(d config.Duration) time.Duration {
+	if d == 0 {
+		return store.Never
+	}
+	return d.Std()
 }
 
 func clientOf(name string, c config.Client) clients.Config {

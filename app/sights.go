@@ -60,7 +60,7 @@ func (s *system) targetChecks() []observe.Check {
 			h := target.Health(ctx)
 			return map[store.Status]observe.Status{
 				store.StatusOK: observe.OK, store.StatusDegraded: observe.Degraded, store.StatusDown: observe.Down,
-			}[h.Status], h.Detail, h.Latency
+			}[h.Status], h.Detail(), h.Latency
 		}))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {

@@ -24,7 +24,7 @@ func (h *Handlers) database(ctx context.Context, j *job.Job, task *tasks.DB) (jo
 		e := effectOf(j)
 		effect = &e
 	}
-	result, err := h.databases[task.Database].Run(ctx, task.Operation, effect)
+	result, err := h.databases[task.Database].Run(store.ForJob(ctx, j.ID), task.Operation, effect)
 	if err != nil {
 		return job.Result{}, err
 	}

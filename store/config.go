@@ -58,10 +58,10 @@ type Config struct {
 	PoolSize         int           // connections kept open; default 20
 	MaxOverflow      int           // more of them under load; default none
 	PoolTimeout      time.Duration // wait for a connection at most; default 30s
-	MaxLifetime      time.Duration // of a connection; default 30m
-	MaxIdleTime      time.Duration // of an unused connection; default 5m
+	MaxLifetime      time.Duration // of a connection, or Never; default 30m
+	MaxIdleTime      time.Duration // of an unused connection, or Never; default 5m
 	StatementTimeout time.Duration // of one statement; default 30s
-	SlowQuery        time.Duration // operations that take longer are logged, without values; default 1s
+	SlowQuery        time.Duration // operations that take longer are logged, without values; Never for none; default 1s
 	Retry            Retry
 	Effects          Effects
 	MaxAffected      int // bound of update_many and delete_many; default 1000
@@ -119,10 +119,14 @@ func (c Config) Validate() error {
 	default:
 		bad("effects %q must be auto, required or off", c.Effects)
 	}
+	for name, d := range map[string]time.Duration{"max_lifetime": c.MaxLifetime, "max_idle_time": c.MaxIdleTime, "slow_query": c.SlowQuery} {
+		if d < 0 && d != Never {
+			bad("%s must not be negative", name)
+		}
+	}
 	for name, n := range map[string]int64{
 		"pool_size": int64(c.PoolSize), "max_overflow": int64(c.MaxOverflow), "pool_timeout": int64(c.PoolTimeout),
-		"max_lifetime": int64(c.MaxLifetime), "max_idle_time": int64(c.MaxIdleTime), "statement_timeout": int64(c.StatementTimeout),
-		"slow_query": int64(c.SlowQuery), "retry.attempts": int64(c.Retry.Attempts), "retry.delay": int64(c.Retry.Delay),
+		"statement_timeout": int64(c.StatementTimeout), "retry.attempts": int64(c.Retry.Attempts), "retry.delay": int64(c.Retry.Delay),
 		"max_affected": int64(c.MaxAffected),
 	} {
 		if n < 0 {

@@ -21,6 +21,9 @@ type dialect interface {
 	// describe reads a table's columns from the catalog; nil when there is no
 	// such table.
 	describe(ctx context.Context, db querier, schema, name string) (*table, error)
+	// inspect reports what keeps the server, or tables that jobs write, from
+	// keeping promises: each a sentence that names what is wrong and the fix.
+	inspect(ctx context.Context, db querier, look inspection) ([]string, error)
 	// diagnose says what a driver's error means.
 	diagnose(error) fault
 }
@@ -82,9 +85,6 @@ type pools struct {
 	writers     int     // writes at the same time; 0 for as many as there are connections
 	share       *sql.DB // of inserts that share statements; nil where they cannot
 	close       func() error
-	// outdated says which server is too old for what it was reached to do; ""
-	// while nothing is known. Nil where servers are not told apart.
-	outdated func() string
 }
 
 // spareConns are connections for health, catalog and effects table, beside

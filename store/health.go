@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -10,40 +13,93 @@ type Status string
 
 const (
 	StatusOK       Status = "ok"
-	StatusDegraded Status = "degraded" // it works, but not as configured: no effects table, or the server is too old
+	StatusDegraded Status = "degraded" // it works, but what asyncops promises does not hold there, or may not
 	StatusDown     Status = "down"
+)
+
+// EffectsState is what is known about the table that makes effects happen
+// exactly once.
+type EffectsState string
+
+const (
+	EffectsUnknown EffectsState = "unknown" // nobody has been able to look
+	EffectsPresent EffectsState = "present" // there and usable
+	EffectsMissing EffectsState = "missing" // or there and of no use
+	EffectsUnused  EffectsState = "off"     // effects: off
 )
 
 // Health is a target's state at one moment.
 type Health struct {
 	Status  Status
 	Latency time.Duration // of one round trip
-	Effects bool          // the effects table is there and usable
-	Detail  string        // why it is not ok; without text of the database
+	Effects EffectsState
+	// Problems say why it is not ok, each in a sentence that names what is wrong
+	// and the fix; without text of the database.
+	Problems []string
 }
 
-// Health asks the database once, and looks for the effects table. It takes no
+// Detail is the problems in one line.
+func (h Health) Detail() string { return strings.Join(h.Problems, "; ") }
+
+// Health asks the database once, looks for the effects table, and whether the
+// server and the tables that jobs write can keep what is promised. It takes no
 // slot of an operation. The caller bounds it by ctx.
 func (t *Target) Health(ctx context.Context) Health {
 	began := time.Now()
 	err := t.reader.PingContext(ctx)
 	h := Health{Status: StatusOK, Latency: time.Since(began)}
 	if err == nil {
-		var p presence
-		p, err = t.checkEffects(ctx)
-		h.Effects = p == present
+		_, err = t.checkEffects(ctx)
 	}
+	var wrong []string
+	if err == nil {
+		wrong, err = t.dialect.inspect(ctx, t.reader, inspection{path: t.cfg.Path, writable: t.writable()})
+	}
+	h.Effects = t.effectsState()
 	switch {
+	case ctx.Err() != nil:
+		h.Status, h.Problems = StatusDown, []string{"no answer in time"}
+		return h
 	case err != nil:
-		h.Status, h.Detail = StatusDown, string(t.diagnose(err).code)
-		if ctx.Err() != nil {
-			h.Detail = "no answer in time"
-		}
-	case !h.Effects && t.cfg.Effects != EffectsOff:
-		_, _, detail := t.effects.known()
-		h.Status, h.Detail = StatusDegraded, "no usable effects table ("+detail+")"
-	case t.pools.outdated != nil && t.pools.outdated() != "":
-		h.Status, h.Detail = StatusDegraded, t.pools.outdated()
+		h.Status, h.Problems = StatusDown, []string{string(t.diagnose(err).code)}
+		return h
+	}
+	if h.Effects == EffectsMissing {
+		_, _, why := t.effects.known()
+		h.Problems = append(h.Problems, "no usable effects table ("+why+"): writes are at least once; run asyncops migrate --target "+t.cfg.Name)
+	}
+	if h.Problems = append(h.Problems, wrong...); len(h.Problems) > 0 {
+		h.Status = StatusDegraded
 	}
 	return h
+}
+
+// effectsState is what is known of the effects table now.
+func (t *Target) effectsState() EffectsState {
+	if t.cfg.Effects == EffectsOff {
+		return EffectsUnused
+	}
+	p, _, _ := t.effects.known()
+	return map[presence]EffectsState{unknown: EffectsUnknown, present: EffectsPresent, absent: EffectsMissing}[p]
+}
+
+// inspection is what a dialect's inspect looks at besides its server.
+type inspection struct {
+	path     string   // of an SQLite file
+	writable []string // tables that jobs may write, and the effects table
+}
+
+// writable lists the tables on which the promise about writes depends: none
+// where none is given.
+func (t *Target) writable() []string {
+	if t.cfg.Effects == EffectsOff {
+		return nil
+	}
+	var tables []string
+	for _, name := range slices.Sorted(maps.Keys(t.cfg.Tables)) {
+		if t.cfg.Tables[name].Write {
+			tables = append(tables, name)
+		}
+	}
+	return append(tables, "asyncops_effects")
 }

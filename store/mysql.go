@@ -73,7 +73,7 @@ func newMySQL() *mysql {
 func (d *mysql) open(cfg Config) (*pools, error) {
 	my := cfg.MySQL
 	my.MaxOpen = cfg.PoolSize + cfg.MaxOverflow + spareConns
-	my.MaxIdle = my.MaxOpen // what load has opened stays until max_idle_time: closed at once, the next job would open it again
+	my.MaxIdle = my.MaxOpen // keepPoolSize closes what is too much
 	my.MaxLifetime, my.MaxIdleTime = cfg.MaxLifetime, cfg.MaxIdleTime
 	my.StatementTimeout, my.IdleTimeout = cfg.StatementTimeout, mysqlIdleTimeout
 	my.LockTimeout = min(mysqlLockTimeout, max(cfg.StatementTimeout-time.Second, time.Second)) // the lock is the better reason of the two
@@ -85,7 +85,7 @@ func (d *mysql) open(cfg Config) (*pools, error) {
 		return nil, err
 	}
 	d.db.Store(db)
-	return &pools{read: db.DB, write: db.DB, close: db.Close, outdated: d.outdated}, nil
+	return &pools{read: db.DB, write: db.DB, close: db.Close}, nil
 }
 
 func (d *mysql) server() (mysqlconn.Server, bool) {

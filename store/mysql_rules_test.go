@@ -185,7 +185,7 @@ func TestMySQLNeedsInnoDB(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.exec(change)
-		if h := f.Health(t.Context()); h.Status != store.StatusDegraded || h.Effects || !strings.Contains(h.Detail, reason) {
+		if h := f.Health(t.Context()); h.Status != store.StatusDegraded || h.Effects != store.EffectsMissing || !strings.Contains(h.Detail(), reason) {
 			t.Errorf("Health() after %q = %+v, want degraded for its %s", change, h, reason)
 		}
 		_, err := f.Run(t.Context(), insertInto("good", set("v", num("1"))), &store.Effect{Job: job.NewID(), Required: true})

@@ -11,14 +11,14 @@ import (
 func TestMySQLThatIsTooOld(t *testing.T) {
 	t.Parallel()
 	for version, detail := range map[string]string{
-		"5.7.44": "MySQL 5.7.44 is older than MySQL 8.0.1", "10.5.12-MariaDB": "MariaDB 10.5.12 is older than MariaDB 10.6.0",
+		"5.7.44": "MySQL 5.7.44 is older than MySQL 8.0.1; upgrade the server", "10.5.12-MariaDB": "MariaDB 10.5.12 is older than MariaDB 10.6.0; upgrade the server",
 		"8.0.1": "", "10.6.0-MariaDB": "",
 	} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
 			f := mysqlOn(t, startMariaDB(t, asMySQL(version)), nil, nil)
 			want := map[bool]store.Status{true: store.StatusOK, false: store.StatusDegraded}[detail == ""]
-			if h := f.Health(t.Context()); h.Status != want || h.Detail != detail || !h.Effects {
+			if h := f.Health(t.Context()); h.Status != want || h.Detail() != detail || h.Effects != store.EffectsPresent {
 				t.Errorf("Health() = %+v, want %s %q", h, want, detail)
 			}
 		})

@@ -27,7 +27,7 @@ const (
 func (postgres) open(cfg Config) (*pools, error) {
 	pg := cfg.Postgres
 	pg.MaxOpen = cfg.PoolSize + cfg.MaxOverflow + spareConns
-	pg.MaxIdle = pg.MaxOpen // what load has opened stays until max_idle_time: closed at once, the next job would open it again
+	pg.MaxIdle = pg.MaxOpen // keepPoolSize closes what is too much
 	pg.MaxLifetime, pg.MaxIdleTime = cfg.MaxLifetime, cfg.MaxIdleTime
 	params := map[string]string{
 		"TimeZone":                            "UTC",

@@ -52,7 +52,7 @@ func (t *Target) Run(ctx context.Context, op dbop.Operation, effect *Effect) (*R
 		res, err = t.once(ctx, op, effect)
 		return err
 	})
-	t.observe(op, time.Since(began), err != nil)
+	t.observeOperation(ctx, op, res, time.Since(began), err)
 	if err != nil {
 		return nil, t.failure(ctx, op.Op, err)
 	}
@@ -64,12 +64,12 @@ func (t *Target) acquire(ctx context.Context, op dbop.Op) (release func(), err e
 	var waited time.Duration
 	writing := t.writers != nil && op.Writes()
 	if writing { // first, so that waiting writes take no slot from reads
-		if waited, err = t.writers.acquire(ctx, t.cfg.PoolTimeout); err != nil {
+		if waited, err = t.writers.acquire(ctx, t.cfg.PoolTimeout, 0); err != nil {
 			t.observer.PoolWait(t.cfg.Name, waited)
 			return nil, err
 		}
 	}
-	more, err := t.slots.acquire(ctx, t.cfg.PoolTimeout)
+	more, err := t.slots.acquire(ctx, t.cfg.PoolTimeout, waited)
 	t.observer.PoolWait(t.cfg.Name, waited+more)
 	if err != nil {
 		if writing {
@@ -183,17 +183,4 @@ func (t *Target) statement(ctx context.Context, f func(context.Context) error) e
 		return fmt.Errorf("%w: %w", errStatementTimeout, err)
 	}
 	return err
-}
-
-func (t *Target) observe(op dbop.Operation, took time.Duration, failed bool) {
-	t.observer.Query(t.cfg.Name, op.Op, took, failed)
-	if took < t.cfg.SlowQuery {
-		return
-	}
-	t.observer.SlowQuery(t.cfg.Name, op.Op)
-	text, err := t.registry.Explain(op)
-	if err != nil {
-		text = ""
-	}
-	t.log.Warn("slow query", "operation", string(op.Op), "table", op.Table, "took", took, "sql", text)
 }

@@ -12,6 +12,7 @@ import (
 // database/sql it can stop waiting after a time of its own.
 type slots struct {
 	free     chan struct{} // holds one token per operation that runs
+	peak     atomic.Int64  // the most tokens at a time since takePeak
 	waiting  atomic.Int64
 	waits    atomic.Int64
 	waitTime atomic.Int64 // nanoseconds
@@ -20,10 +21,12 @@ type slots struct {
 func newSlots(n int) *slots { return &slots{free: make(chan struct{}, n)} }
 
 // acquire waits for a slot and returns how long that took. It fails with
-// pool_timeout, or with ctx's error.
-func (s *slots) acquire(ctx context.Context, timeout time.Duration) (time.Duration, error) {
+// pool_timeout, or with ctx's error. waited is the part of the timeout that is
+// spent already.
+func (s *slots) acquire(ctx context.Context, timeout, waited time.Duration) (time.Duration, error) {
 	select {
 	case s.free <- struct{}{}:
+		s.notePeak()
 		return 0, nil
 	default:
 	}
@@ -34,10 +37,11 @@ func (s *slots) acquire(ctx context.Context, timeout time.Duration) (time.Durati
 		s.waiting.Add(-1)
 		s.waitTime.Add(int64(time.Since(began)))
 	}()
-	timer := time.NewTimer(timeout)
+	timer := time.NewTimer(timeout - waited)
 	defer timer.Stop()
 	select {
 	case s.free <- struct{}{}:
+		s.notePeak()
 		return time.Since(began), nil
 	case <-ctx.Done():
 		return time.Since(began), ctx.Err()
@@ -47,6 +51,16 @@ func (s *slots) acquire(ctx context.Context, timeout time.Duration) (time.Durati
 }
 
 func (s *slots) release() { <-s.free }
+
+func (s *slots) notePeak() {
+	used := int64(len(s.free))
+	for peak := s.peak.Load(); used > peak && !s.peak.CompareAndSwap(peak, used); peak = s.peak.Load() {
+	}
+}
+
+// takePeak returns how many slots were taken at a time, at most, since it was
+// called last.
+func (s *slots) takePeak() int { return int(s.peak.Swap(int64(len(s.free)))) }
 
 func (s *slots) stats() Stats {
 	return Stats{

@@ -13,10 +13,12 @@ import (
 type sqlite struct{ words grammar }
 
 func (sqlite) open(cfg Config) (*pools, error) {
-	db, err := sqliteconn.Open(sqliteconn.Config{Path: cfg.Path, ReadOnlyConns: cfg.PoolSize + cfg.MaxOverflow})
+	db, err := sqliteconn.Open(sqliteconn.Config{Path: cfg.Path, ReadOnlyConns: cfg.PoolSize + cfg.MaxOverflow + spareConns})
 	if err != nil {
 		return nil, err
 	}
+	limitAge(db.Reader(), cfg)
+	limitAge(db.Writer(), cfg)
 	return &pools{read: db.Reader(), write: db.Writer(), writers: 1, close: db.Close}, nil
 }
 

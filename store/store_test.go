@@ -139,7 +139,7 @@ func TestTargetThatIsDown(t *testing.T) {
 		if _, _, err := target.Seal(t.Context(), store.Effect{Job: job.NewID()}); err == nil {
 			t.Error("Seal of a target that is down = nil, want an error")
 		}
-		if h := target.Health(t.Context()); h.Status != store.StatusDown || h.Detail != string(job.CodeDatabaseUnreachable) {
+		if h := target.Health(t.Context()); h.Status != store.StatusDown || h.Detail() != string(job.CodeDatabaseUnreachable) {
 			t.Errorf("Health() = %+v, want down", h)
 		}
 		if target.EffectsMissing() {

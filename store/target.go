@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,7 @@ type Target struct {
 	shared   *sharing // nil where inserts cannot share statements
 	catalog  *catalog
 	effects  *effects
+	slow     *slowLog
 	closed   atomic.Bool
 }
 
@@ -79,6 +81,7 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Target, error) {
 	t.catalog = newCatalog(t.dialect, t.reader)
 	t.effects = &effects{mode: cfg.Effects}
 	t.shared = newSharing(t)
+	t.slow = newSlowLog(t.log)
 	return t, nil
 }
 
@@ -130,15 +133,20 @@ const (
 	watchRetryInterval = time.Second
 )
 
-// Watch looks after the effects table until ctx is done: it makes or finds it
-// as soon as the server is up, and looks again from time to time. Without
-// Watch the first write does so.
+// Watch looks after the target until ctx is done: it closes connections that
+// load has opened and that are needed no more, and makes or finds the effects
+// table as soon as the server is up, and again from time to time. Without Watch
+// the first write does so.
 func (t *Target) Watch(ctx context.Context) error {
+	var keeping sync.WaitGroup
+	keeping.Go(func() { t.keepPoolSize(ctx) })
+	defer keeping.Wait()
 	for {
 		wait := watchInterval
 		if _, err := t.checkEffects(ctx); err != nil {
 			wait = watchRetryInterval
 		}
+		t.slow.flush()
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():

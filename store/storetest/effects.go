@@ -163,7 +163,7 @@ func testEffectsModes(t *testing.T, h Harness) {
 	}
 	required.wantCount("log", "1 = 1", 0)
 	mustExec(t, required.db.SQL, required.MigrationSQL())
-	if h := required.Health(t.Context()); h.Status != store.StatusOK || !h.Effects {
+	if h := required.Health(t.Context()); h.Status != store.StatusOK || h.Effects != store.EffectsPresent {
 		t.Errorf("Health after the migration = %+v, want ok", h)
 	}
 	required.mustOnce(logOp("x"), effect())

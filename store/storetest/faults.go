@@ -97,15 +97,15 @@ func testPoolTimeout(t *testing.T, h Harness) {
 
 func testHealth(t *testing.T, h Harness) {
 	f := start(t, h, nil)
-	if got := f.Health(t.Context()); got.Status != store.StatusOK || !got.Effects || got.Latency <= 0 {
+	if got := f.Health(t.Context()); got.Status != store.StatusOK || got.Effects != store.EffectsPresent || got.Latency <= 0 {
 		t.Errorf("Health() = %+v, want ok", got)
 	}
 	required := start(t, h, func(cfg *store.Config) { cfg.Effects = store.EffectsRequired })
-	if got := required.Health(t.Context()); got.Status != store.StatusDegraded || got.Effects {
+	if got := required.Health(t.Context()); got.Status != store.StatusDegraded || got.Effects != store.EffectsMissing {
 		t.Errorf("Health() without effects table = %+v, want degraded", got)
 	}
 	off := start(t, h, func(cfg *store.Config) { cfg.Effects = store.EffectsOff })
-	if got := off.Health(t.Context()); got.Status != store.StatusOK || got.Effects {
+	if got := off.Health(t.Context()); got.Status != store.StatusOK || got.Effects != store.EffectsUnused {
 		t.Errorf("Health() with effects off = %+v, want ok", got)
 	}
 }
