@@ -112,6 +112,7 @@ type Job struct {
 	Traceparent string          // W3C trace context of the submission
 	Summary     json.RawMessage // of the latest run: what was sent and what came back
 	Parked      WaitReason      // why a parked job is
+	ParkedOn    string          // the target that a parked job waits for, such as "database main"; may be ""
 	// CancelRequested says that a caller wants an active job to stop.
 	CancelRequested bool
 	// Verdict is set on a job that must be sealed in its target before it may
@@ -147,13 +148,19 @@ type Result struct {
 // Outcome is what a worker writes when a run has ended. It is ignored unless
 // the job is active under the same epoch.
 type Outcome struct {
-	Job     ID
-	Epoch   int64
-	State   State // Completed, Retry, Parked, Pending (handed back), Archived, Canceled, Unknown
-	Result  json.RawMessage
-	Error   *Error
-	Delay   time.Duration // until the next run, by the ledger's clock
-	Parked  WaitReason    // with State Parked
+	Job    ID
+	Epoch  int64
+	State  State // Completed, Retry, Parked, Pending (handed back), Archived, Canceled, Unknown
+	Result json.RawMessage
+	Error  *Error
+	Delay  time.Duration // until the next run, by the ledger's clock
+	Parked WaitReason    // with State Parked
+	// ParkedOn, with State Parked, is the target that the job waits for, such as
+	// "database main"; "" for none in particular.
+	ParkedOn string
+	// Unrun, with State Parked, says that the run ended before it did anything:
+	// it is as if the job had not been claimed.
+	Unrun   bool
 	Summary json.RawMessage
 	// Verdict, with State Parked or Pending, is the end that the job gets once
 	// its target is sealed; the next claim is for that.

@@ -47,7 +47,7 @@ func Steps() []Step {
 		{MoveReap, []State{Active}, []State{Pending, Archived, Canceled, Unknown}},
 		{MoveArchive, []State{Waiting, Scheduled, Pending, Retry, Parked, Active}, []State{Archived}},
 		{MoveCancel, []State{Waiting, Scheduled, Pending, Retry, Parked, Active}, []State{Canceled}},
-		{MoveExpire, []State{Waiting, Scheduled, Pending}, []State{Expired}},
+		{MoveExpire, []State{Waiting, Scheduled, Pending, Parked}, []State{Expired}},
 		{MoveDoubt, []State{Active}, []State{Unknown}},
 		{MoveRevive, []State{Archived, Canceled, Expired, Unknown}, []State{Pending}},
 	}

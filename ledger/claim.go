@@ -39,7 +39,7 @@ const (
 // claimRows takes rows: epoch+1, this worker, no doorbell. A claim that is only
 // to seal is no run.
 const claimRows = `UPDATE asyncops_jobs
-	SET state = 'active', epoch = epoch + 1, worker = ?worker, claim = ?claim, doorbell = NULL, rung_at = 0, parked = NULL,
+	SET state = 'active', epoch = epoch + 1, worker = ?worker, claim = ?claim, doorbell = NULL, rung_at = 0, parked = NULL, parked_on = NULL,
 		started_at = CASE WHEN verdict IS NULL THEN ?now ELSE started_at END,
 		run_epoch = CASE WHEN verdict IS NULL THEN epoch + 1 ELSE run_epoch END,
 		attempt = attempt + CASE WHEN verdict IS NULL THEN 1 ELSE 0 END
@@ -103,6 +103,7 @@ func (l *Ledger) pick(name, where, order string) string {
 type claimArgs struct {
 	Worker    string `bun:"worker"`
 	Queue     string `bun:"queue"`
+	Target    string `bun:"target"`
 	Queues    any    `bun:"queues"`
 	IDs       any    `bun:"ids"`
 	Limit     int    `bun:"limit"`

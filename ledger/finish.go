@@ -84,7 +84,7 @@ const (
 	finishUncounted = `(v_state IN ('parked', 'pending') AND verdict IS NULL AND v_verdict IS NULL)`
 
 	finishQuery = `WITH v (v_id, v_epoch, v_state, v_again, v_delay, v_result, v_code, v_message, v_private, v_summary,
-		v_parked, v_verdict) AS (?outcomes)
+		v_parked, v_verdict, v_parked_on, v_unrun) AS (?outcomes)
 	UPDATE asyncops_jobs SET
 	state = CASE WHEN ` + finishStops + ` THEN 'pending' ELSE v_state END,
 	verdict = CASE WHEN ` + finishStops + ` THEN ?canceled WHEN v_again THEN coalesce(v_verdict, verdict) END,
@@ -94,6 +94,8 @@ const (
 	summary = CASE WHEN run_epoch = epoch THEN v_summary ELSE coalesce(v_summary, summary) END,
 	result = v_result, error_code = v_code, error_message = v_message, error_private = v_private,
 	parked = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked END,
+	parked_on = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked_on END,
+	started_at = CASE WHEN v_unrun AND epoch = 1 THEN NULL ELSE started_at END,
 	cancel_requested = cancel_requested AND NOT v_again,
 	finished_at = CASE WHEN v_again THEN NULL ELSE ?now END,
 	purge_at = CASE WHEN v_again THEN NULL ELSE ?now + coalesce(retention, ?retention) END
@@ -122,6 +124,7 @@ func (l *Ledger) finishArgs(outcomes []job.Outcome) (finishArgs, error) {
 			id: o.Job, epoch: o.Epoch, state: string(o.State), again: !o.State.Terminal(), delay: o.Delay.Microseconds(),
 			result: orNull(storable(string(o.Result))), code: orNull(string(e.Code)), message: orNull(storable(e.Message)),
 			private: e.Private, summary: orNull(storable(string(o.Summary))), parked: orNull(string(o.Parked)), verdict: end,
+			parkedOn: orNull(o.ParkedOn), unrun: o.Unrun,
 		}
 	}
 	canceled, err := json.Marshal(canceledVerdict)
@@ -141,9 +144,11 @@ type outcome struct {
 	private         bool
 	summary         *string
 	parked, verdict *string
+	parkedOn        *string
+	unrun           bool
 }
 
-const outcomeColumns = 12
+const outcomeColumns = 14
 
 // verdictText is what the column verdict holds.
 func verdictText(v *job.Verdict) (*string, error) {

@@ -65,20 +65,23 @@ func outcomeArrays(outcomes []outcome) schema.QueryAppender {
 		state                          []string
 		again, private                 []bool
 		result, code, message, summary []*string
-		parked, verdict                []*string
+		parked, verdict, parkedOn      []*string
+		unrun                          []bool
 	}
 	for _, o := range outcomes {
 		c.id, c.epoch, c.delay = append(c.id, o.id), append(c.epoch, o.epoch), append(c.delay, o.delay)
 		c.state, c.again, c.private = append(c.state, o.state), append(c.again, o.again), append(c.private, o.private)
 		c.result, c.code, c.message = append(c.result, o.result), append(c.code, o.code), append(c.message, o.message)
 		c.summary, c.parked, c.verdict = append(c.summary, o.summary), append(c.parked, o.parked), append(c.verdict, o.verdict)
+		c.parkedOn, c.unrun = append(c.parkedOn, o.parkedOn), append(c.unrun, o.unrun)
 	}
 	const query = `SELECT * FROM unnest(CAST(? AS uuid[]), CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS boolean[]),
 		CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS boolean[]), CAST(? AS text[]),
-		CAST(? AS text[]), CAST(? AS text[]))`
+		CAST(? AS text[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS boolean[]))`
 	array := func(column any) any { return pgdialect.Array(column) }
 	return bun.SafeQuery(query, array(c.id), array(c.epoch), array(c.state), array(c.again), array(c.delay), array(c.result),
-		array(c.code), array(c.message), array(c.private), array(c.summary), array(c.parked), array(c.verdict))
+		array(c.code), array(c.message), array(c.private), array(c.summary), array(c.parked), array(c.verdict),
+		array(c.parkedOn), array(c.unrun))
 }
 
 func (l *Ledger) openPostgres() error {

@@ -121,6 +121,11 @@ func (l *Ledger) Lapse(ctx context.Context) ([]job.Event, error) {
 			order: "expires_at",
 			end:   verdict{State: job.Expired, Code: job.CodeExpired, Message: "not started by expires_at"},
 		},
+		{ // it was taken, and did not begin: there was no room in its target
+			where: "expires_at IS NOT NULL AND parked_on IS NOT NULL AND started_at IS NULL AND state = 'parked' AND expires_at <= ?now",
+			order: "expires_at",
+			end:   verdict{State: job.Expired, Code: job.CodeExpired, Message: "not started by expires_at"},
+		},
 		{
 			where: "deadline IS NOT NULL AND finished_at IS NULL AND deadline <= ?now AND verdict IS NULL AND state IN ('waiting', 'scheduled', 'pending', 'retry', 'parked')",
 			order: "deadline",
@@ -159,7 +164,7 @@ func (l *Ledger) end(ctx context.Context, tx bun.Tx, ids []job.ID, end verdict) 
 		return nil, err
 	}
 	const seal = `(started_at IS NOT NULL AND delivery = 'exactly_once_effect')`
-	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0, parked = NULL, cancel_requested = false,
+	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0, parked = NULL, parked_on = NULL, cancel_requested = false,
 			state = CASE WHEN ` + seal + ` THEN 'pending' ELSE ?state END,
 			verdict = CASE WHEN ` + seal + ` THEN coalesce(verdict, ?verdict) END,
 			run_at = CASE WHEN ` + seal + ` THEN ?now ELSE run_at END,

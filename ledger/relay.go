@@ -17,7 +17,7 @@ func (l *Ledger) TakeUnrung(ctx context.Context, queue string) (*job.Doorbell, e
 	query := l.timed(`WITH ` + l.pick("sealing", `queue = ?queue AND rung_at = 0 AND `+sealable, "run_at") +
 		`, ` + l.pick("unrung", ofUnpaused+` AND rung_at = 0 AND `+runnable, "run_at") +
 		`, picked AS (SELECT picked_id FROM sealing UNION ALL SELECT picked_id FROM unrung LIMIT ?limit)
-		UPDATE asyncops_jobs SET state = 'pending', parked = NULL, doorbell = ?bell, rung_at = ?now
+		UPDATE asyncops_jobs SET state = 'pending', parked = NULL, parked_on = NULL, doorbell = ?bell, rung_at = ?now
 		FROM picked WHERE id = picked_id RETURNING id`)
 	bell := job.Doorbell{ID: string(job.NewID()), Queue: queue}
 	err := l.again(ctx, func() error {

@@ -60,7 +60,7 @@ func waitingOn(j *job.Job, paused, served bool) *job.WaitingOn {
 	case j.State == job.Retry:
 		return until(job.WaitBackoff, "")
 	case j.State == job.Parked:
-		return until(j.Parked, "")
+		return until(j.Parked, parkedDetail(j))
 	case paused:
 		return &job.WaitingOn{Reason: job.WaitQueuePaused, Detail: "queue " + j.Queue + " is paused"}
 	case !served:
@@ -69,6 +69,17 @@ func waitingOn(j *job.Job, paused, served bool) *job.WaitingOn {
 		return &job.WaitingOn{Reason: job.WaitIsolation, Detail: fmt.Sprintf("its worker died %d times; such jobs run one by one", j.Crashes)}
 	}
 	return &job.WaitingOn{Reason: job.WaitBacklog, Detail: "for a free slot of a worker"}
+}
+
+// parkedDetail says more of what a parked job waits for, where that is known.
+func parkedDetail(j *job.Job) string {
+	switch {
+	case j.ParkedOn == "":
+		return ""
+	case j.Parked == job.WaitPool:
+		return "for room in " + j.ParkedOn + ", at the latest until the time given"
+	}
+	return j.ParkedOn
 }
 
 // look returns the picture, taken anew when it is old. Nobody waits for

@@ -32,9 +32,9 @@ func outcomeRows(outcomes []outcome) schema.QueryAppender {
 	args := make([]any, 0, outcomeColumns*len(outcomes))
 	for _, o := range outcomes {
 		args = append(args, string(o.id), o.epoch, o.state, o.again, o.delay, o.result, o.code, o.message, o.private,
-			o.summary, o.parked, o.verdict)
+			o.summary, o.parked, o.verdict, o.parkedOn, o.unrun)
 	}
-	const row = ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	const row = ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	return bun.SafeQuery("VALUES "+strings.Repeat(row, len(outcomes))[2:], args...)
 }
 

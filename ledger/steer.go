@@ -70,7 +70,7 @@ func (l *Ledger) Revive(ctx context.Context, id job.ID, args json.RawMessage) (*
 		const query = `UPDATE asyncops_jobs SET state = 'pending', generation = generation + 1, attempt = 0, crashes = 0,
 				epoch = epoch + 1, run_epoch = 0, run_at = ?now, rung_at = 0, doorbell = NULL, deadline = NULL, expires_at = NULL,
 				started_at = NULL, finished_at = NULL, purge_at = NULL, verdict = NULL, cancel_requested = false,
-				parked = NULL, result = NULL, summary = NULL, error_code = NULL, error_message = NULL, error_private = false,
+				parked = NULL, parked_on = NULL, result = NULL, summary = NULL, error_code = NULL, error_message = NULL, error_private = false,
 				args = coalesce(?args, args),
 				key_generation = CASE WHEN ?args IS NULL THEN key_generation ELSE generation + 1 END
 			WHERE id = ?id`

@@ -24,7 +24,8 @@ type Worker struct {
 	job.Worker
 
 	State      WorkerState
-	Running    int // jobs, as of BeatAt
+	Running    int                    // jobs, as of BeatAt
+	Pools      map[string]job.PoolUse // of its databases, as of BeatAt
 	StartedAt  time.Time
 	BeatAt     time.Time
 	LeaseUntil time.Time
@@ -42,6 +43,7 @@ type workerRow struct {
 	Concurrency int         `bun:"concurrency"`
 	State       WorkerState `bun:"state"`
 	Running     int         `bun:"running"`
+	Pools       string      `bun:"pools"`
 	StartedAt   micros      `bun:"started_at"`
 	BeatAt      micros      `bun:"beat_at"`
 	LeaseUntil  micros      `bun:"lease_until"`
@@ -63,17 +65,21 @@ func (l *Ledger) Join(ctx context.Context, w job.Worker, lease time.Duration) er
 }
 
 // Renew moves the end of the worker's lease, which covers every job that it
-// runs, and tells the ledger how many those are. It answers job.ErrLeaseLost
+// runs, and tells the ledger how the worker is. It answers job.ErrLeaseLost
 // when the lease had ended and the worker's jobs were taken from it. It hands
 // back what a Claim may have taken for the worker without an answer.
-func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, draining bool, running int) error {
+func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, beat job.Beat) error {
 	state := WorkerRunning
-	if draining {
+	if beat.Draining {
 		state = WorkerDraining
 	}
-	const query = `UPDATE asyncops_workers SET lease_until = ?now + ?, beat_at = ?now, state = ?, running = ?
+	pools, err := json.Marshal(beat.Pools)
+	if err != nil {
+		return l.wrap(err, "renew the lease of %s", worker)
+	}
+	const query = `UPDATE asyncops_workers SET lease_until = ?now + ?, beat_at = ?now, state = ?, running = ?, pools = ?
 		WHERE id = ? AND state <> 'gone'`
-	n, err := l.exec(ctx, query, lease.Microseconds(), string(state), running, worker)
+	n, err := l.exec(ctx, query, lease.Microseconds(), string(state), beat.Running, string(pools), worker)
 	if err != nil {
 		return l.wrap(err, "renew the lease of %s", worker)
 	}
@@ -88,7 +94,7 @@ func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, 
 // Leave ends a worker's life in order. Jobs that it has not handed back are
 // reaped at once, as if it had died.
 func (l *Ledger) Leave(ctx context.Context, worker string) error {
-	const query = `UPDATE asyncops_workers SET state = 'gone', running = 0, beat_at = ?now, lease_until = ?now WHERE id = ?`
+	const query = `UPDATE asyncops_workers SET state = 'gone', running = 0, pools = NULL, beat_at = ?now, lease_until = ?now WHERE id = ?`
 	_, err := l.exec(ctx, query, worker)
 	if err == nil {
 		l.doubts.forget(worker)
@@ -123,6 +129,31 @@ func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 		if err := json.Unmarshal([]byte(r.Queues), &workers[i].Queues); err != nil {
 			return nil, l.wrap(err, "list workers: %s", r.ID)
 		}
+		if r.Pools == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(r.Pools), &workers[i].Pools); err != nil {
+			return nil, l.wrap(err, "list workers: %s", r.ID)
+		}
 	}
 	return workers, nil
+}
+
+// maxRunning bounds what Running reads.
+const maxRunning = 10_000
+
+// Running lists the jobs that workers run, those that began first come first:
+// id, kind, queue, worker and when the run began, and with args also those.
+func (l *Ledger) Running(ctx context.Context, args bool) ([]job.Job, error) {
+	columns := `id, kind, queue, state, worker, started_at`
+	if args {
+		columns += `, args`
+	}
+	var rows []row
+	query := `SELECT ` + columns + ` FROM asyncops_jobs WHERE state = 'active' ORDER BY started_at, id LIMIT ?`
+	if err := l.read.NewRaw(query, maxRunning).Scan(ctx, &rows); err != nil {
+		return nil, l.wrap(err, "list running jobs")
+	}
+	jobs, err := jobsOf(rows)
+	return jobs, l.wrap(err, "list running jobs")
 }

@@ -63,7 +63,7 @@ func doubtClaim(f *fixture) {
 	if len(jobs) != 2 || jobs[0].Epoch != 2 || jobs[0].Attempt != 1 || jobs[0].Crashes != 0 {
 		f.t.Errorf("Claim() = %+v, want both at epoch 2, attempt 1", jobs)
 	}
-	f.check(l.Renew(f.t.Context(), worker, time.Minute, false, 3))
+	f.check(l.Renew(f.t.Context(), worker, time.Minute, job.Beat{Running: 3}))
 	for _, id := range ids {
 		f.want(id, job.Active)
 	}
@@ -72,7 +72,7 @@ func doubtClaim(f *fixture) {
 func doubtRenew(f *fixture) {
 	l, worker, ids, untouched := f.loseClaim()
 	defer untouched()
-	f.check(l.Renew(f.t.Context(), worker, time.Minute, false, 1))
+	f.check(l.Renew(f.t.Context(), worker, time.Minute, job.Beat{Running: 1}))
 	for _, id := range ids[:2] {
 		if j := f.want(id, job.Pending); j.Attempt != 0 || j.Crashes != 0 {
 			f.t.Errorf("job = attempt %d, crashes %d; want none", j.Attempt, j.Crashes)

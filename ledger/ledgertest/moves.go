@@ -106,7 +106,7 @@ func ways() []way {
 			finishWith(job.Archived)(f, id) // which ends one that runs
 			f.lapse()                       // and this the others
 		}},
-		{move: job.MoveExpire, prepare: "UPDATE asyncops_jobs SET expires_at = 1 WHERE id = '%s'", try: func(f *fixture, _ job.ID) { f.lapse() }},
+		{move: job.MoveExpire, prepare: "UPDATE asyncops_jobs SET expires_at = 1, started_at = NULL, parked_on = 'x' WHERE id = '%s'", try: func(f *fixture, _ job.ID) { f.lapse() }},
 		{move: job.MoveCancel, try: func(f *fixture, id job.ID) {
 			finishWith(job.Canceled)(f, id)
 			_, _ = f.Cancel(f.t.Context(), id) // steer tests its answers

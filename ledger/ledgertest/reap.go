@@ -56,7 +56,7 @@ func reapRenewed(f *fixture) {
 	id := f.accept(1, nil)[0]
 	f.claim(w, id)
 	f.sql("UPDATE asyncops_workers SET lease_until = lease_until - 3600000000 WHERE id = '%s'", w)
-	f.check(f.Renew(f.t.Context(), w, time.Minute, false, 1))
+	f.check(f.Renew(f.t.Context(), w, time.Minute, job.Beat{Running: 1}))
 	if events := f.die(other); len(events) != 0 {
 		f.t.Errorf("Reap() = %v, want nothing", events)
 	}
@@ -84,10 +84,10 @@ func reapThenRenew(f *fixture) {
 	f.start()
 	w := f.join()
 	f.die(w)
-	if err := f.Renew(f.t.Context(), w, time.Minute, false, 0); !errors.Is(err, job.ErrLeaseLost) {
+	if err := f.Renew(f.t.Context(), w, time.Minute, job.Beat{}); !errors.Is(err, job.ErrLeaseLost) {
 		f.t.Errorf("Renew() = %v, want %v", err, job.ErrLeaseLost)
 	}
-	if err := f.Renew(f.t.Context(), "stranger", time.Minute, false, 0); !errors.Is(err, job.ErrLeaseLost) {
+	if err := f.Renew(f.t.Context(), "stranger", time.Minute, job.Beat{}); !errors.Is(err, job.ErrLeaseLost) {
 		f.t.Errorf("Renew(stranger) = %v, want %v", err, job.ErrLeaseLost)
 	}
 }

@@ -126,7 +126,7 @@ func away(f *fixture) {
 			return err
 		},
 		"Cancel":   func() error { _, err := l.Cancel(ctx, id); return err },
-		"Renew":    func() error { return l.Renew(ctx, "w", time.Minute, false, 0) },
+		"Renew":    func() error { return l.Renew(ctx, "w", time.Minute, job.Beat{}) },
 		"Reap":     func() error { _, err := l.Reap(ctx); return err },
 		"Take":     func() error { _, err := l.TakeUnrung(ctx, "default"); return err },
 		"Queues":   func() error { _, err := l.Queues(ctx); return err },

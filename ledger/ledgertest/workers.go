@@ -32,12 +32,16 @@ func workerLife(f *fixture) {
 	if lease := w.LeaseUntil.Sub(w.StartedAt); lease != time.Minute || w.BeatAt != w.StartedAt {
 		f.t.Errorf("lease = %v from %v, beat at %v; want a minute from its start", lease, w.StartedAt, w.BeatAt)
 	}
-	f.check(f.Renew(f.t.Context(), "w1", 2*time.Minute, true, 3))
+	use := job.PoolUse{InUse: 1, Idle: 2, Max: 3, Waiting: 4, Waits: 5, WaitSeconds: 6.5}
+	f.check(f.Renew(f.t.Context(), "w1", 2*time.Minute, job.Beat{Draining: true, Running: 3, Pools: map[string]job.PoolUse{"main": use}}))
 	if w = f.workers()[0]; w.State != ledger.WorkerDraining || w.Running != 3 || w.LeaseUntil.Sub(w.BeatAt) != 2*time.Minute {
 		f.t.Errorf("worker = %+v, want it to drain 3 jobs under a lease of two minutes", w)
 	}
+	if got := w.Pools["main"]; got != use {
+		f.t.Errorf("pool of main = %+v, want %+v", got, use)
+	}
 	f.check(f.Leave(f.t.Context(), "w1"))
-	if w = f.workers()[0]; w.State != ledger.WorkerGone || w.Running != 0 {
+	if w = f.workers()[0]; w.State != ledger.WorkerGone || w.Running != 0 || len(w.Pools) != 0 {
 		f.t.Errorf("worker = %+v, want it gone", w)
 	}
 }
