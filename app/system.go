@@ -108,6 +108,9 @@ func (s *system) openTargets(name string) error {
 			errs = append(errs, err)
 			continue
 		}
+		if !runsJobs(name) {
+			cfg.PoolSize, cfg.MaxOverflow = min(cfg.PoolSize, lookOnly), 0
+		}
 		target, err := store.Open(cfg, s.log, s.metrics)
 		if err != nil {
 			errs = append(errs, err)
@@ -209,7 +212,7 @@ func (s *system) addWorker() error {
 	h := handlers.New(s.targets, interfaces[handlers.Database](s.databases), interfaces[handlers.Upstream](s.upstreams))
 	w, err := dispatch.NewWorker(dispatch.WorkerConfig{
 		Queues: s.workerQueues(), Strict: s.cfg.Worker.Strict, Concurrency: s.cfg.Worker.Concurrency,
-		ShutdownTimeout: s.cfg.Worker.ShutdownTimeout.Std(), Version: Version(),
+		ShutdownTimeout: s.cfg.Worker.ShutdownTimeout.Std(), Version: Version(), Bulkheads: s.bulkheads(h), PoolsFunc: s.poolUses,
 	}, s.ledger, s.broker, s.bus, h, s.metrics, s.log)
 	if err != nil {
 		return err

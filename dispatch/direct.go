@@ -103,19 +103,24 @@ func (d *direct) round(ctx context.Context) (took int, err error) {
 	return took, nil
 }
 
-// order is the queues to ask, by weight if priority is strict, else at random,
-// the heavier ones more often first. One that was empty a moment ago is left out:
-// under load, most of the claims would be of nothing.
+// order is the queues to ask. One that was empty a moment ago is left out: under
+// load, most of the claims would be of nothing.
 func (d *direct) order() []string {
-	rank := make(map[string]float64, len(d.queues))
-	order := make([]string, 0, len(d.queues))
-	for queue, weight := range d.queues {
-		if at, ok := d.empty[queue]; ok && time.Since(at) < directPoll {
-			continue
-		}
+	return slices.DeleteFunc(drawOrder(d.queues, d.strict), func(queue string) bool {
+		at, ok := d.empty[queue]
+		return ok && time.Since(at) < directPoll
+	})
+}
+
+// drawOrder is the queues by weight if priority is strict, else at random, the
+// heavier ones more often first.
+func drawOrder(queues map[string]int, strict bool) []string {
+	rank := make(map[string]float64, len(queues))
+	order := make([]string, 0, len(queues))
+	for queue, weight := range queues {
 		order = append(order, queue)
 		rank[queue] = float64(weight)
-		if !d.strict {
+		if !strict {
 			rank[queue] = -rand.ExpFloat64() / float64(weight)
 		}
 	}

@@ -51,6 +51,7 @@ type executor struct {
 	holds     func(worker string) bool // whether the life that claimed a job still has a lease
 	sealAgain time.Duration            // WorkerConfig.SealInterval
 	slots     *slots
+	bulkheads bulkheads
 
 	mu      sync.Mutex
 	running map[runID]context.CancelCauseFunc // guarded by mu
@@ -71,27 +72,32 @@ type finished struct {
 	job     *job.Job
 	outcome job.Outcome
 	ran     time.Duration
-	written chan<- struct{} // closed by settle; may be nil
+	settled func() // called by settle; may be nil
 }
 
 // settle tells who waits that the outcome is written, or given up.
 func (f finished) settle() {
-	if f.written != nil {
-		close(f.written)
+	if f.settled != nil {
+		f.settled()
 	}
 }
 
 func newExecutor(cfg WorkerConfig, h Handler, m Meter, log *slog.Logger, finish func(finished)) *executor {
 	return &executor{
 		handler: h, meter: m, log: log, finish: finish, sealAgain: cfg.SealInterval, slots: newSlots(cfg.Concurrency),
-		running: map[runID]context.CancelCauseFunc{},
+		bulkheads: newBulkheads(cfg.Bulkheads),
+		running:   map[runID]context.CancelCauseFunc{},
 	}
 }
 
 // start runs the jobs, which become its own, in the background. The caller has
 // taken a slot for each; it is given back when the run has ended and its outcome
 // has been handed on.
-func (e *executor) start(jobs []job.Job) {
+func (e *executor) start(jobs []job.Job) { e.startInside(jobs, nil) }
+
+// startInside is start for jobs for which the caller has also taken the room of
+// a bulkhead, unless it is nil.
+func (e *executor) startInside(jobs []job.Job, inside *bulkhead) {
 	var next atomic.Int64
 	for range jobs {
 		// Where jobs are short, the first goroutines run them all, on stacks that
@@ -104,16 +110,17 @@ func (e *executor) start(jobs []job.Job) {
 				}
 				j := jobs[i]
 				jobs[i] = job.Job{} // one that runs for long does not keep the others' args in memory
-				e.run(&j, nil)
+				e.run(&j, inside, nil)
 				e.slots.give(1)
 			}
 		}()
 	}
 }
 
-// run runs a claimed job and hands its outcome on. written, unless nil, is closed
-// when the outcome is in the ledger, or was given up.
-func (e *executor) run(j *job.Job, written chan<- struct{}) {
+// run runs a claimed job and hands its outcome on. inside is the bulkhead that
+// has room for it already, if any. settled, unless nil, is called when the
+// outcome is in the ledger, or was given up.
+func (e *executor) run(j *job.Job, inside *bulkhead, settled func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	id := runID{j.ID, j.Epoch}
@@ -127,13 +134,40 @@ func (e *executor) run(j *job.Job, written chan<- struct{}) {
 		e.mu.Unlock()
 	}()
 	began := time.Now()
-	// Where the answer to the claim took too long, somebody else may have the job.
 	o := job.Outcome{State: job.Pending}
-	if !late && e.holds(j.Worker) {
+	switch {
+	case late || !e.holds(j.Worker):
+		// Where the answer to the claim took too long, somebody else may have the job.
+	case inside != nil:
 		o = e.outcome(ctx, j)
+	default:
+		inside = e.bulkheads.of(j)
+		switch {
+		case inside == nil || inside.enter(ctx):
+			began = time.Now()
+			o = e.outcome(ctx, j)
+		case ctx.Err() == nil:
+			o, settled = e.roomless(j, inside), inside.look
+			inside = nil
+		default: // stopped while it waited
+			inside = nil
+		}
 	}
 	o.Job, o.Epoch = j.ID, j.Epoch
-	e.finish(finished{job: j, outcome: o, ran: time.Since(began), written: written})
+	ran := time.Since(began)
+	if inside != nil {
+		inside.leave(ran)
+	}
+	e.finish(finished{job: j, outcome: o, ran: ran, settled: settled})
+}
+
+// roomless is the outcome of a job whose target has no room. One that was
+// claimed to be sealed stays so.
+func (e *executor) roomless(j *job.Job, b *bulkhead) job.Outcome {
+	if j.Verdict != nil {
+		return e.unsealed(j, *j.Verdict)
+	}
+	return b.park()
 }
 
 // outcome does what the job was claimed for.

@@ -180,9 +180,11 @@ func (f *finisher) tell(batch []finished, superseded []job.ID) {
 	}
 }
 
-// count counts a run. A claim that was only to seal is none.
+// count counts a run. A claim that was only to seal is none, nor is one that
+// found no room.
 func (f *finisher) count(b finished) {
 	switch {
+	case b.outcome.Unrun:
 	case b.job.Verdict == nil:
 		f.meter.Finished(b.job, b.outcome, b.ran)
 	case b.outcome.State.Terminal():

@@ -24,7 +24,7 @@ const (
 // LeaseLedger keeps workers' leases.
 type LeaseLedger interface {
 	Join(ctx context.Context, w job.Worker, lease time.Duration) error
-	Renew(ctx context.Context, worker string, lease time.Duration, draining bool, running int) error
+	Renew(ctx context.Context, worker string, lease time.Duration, beat job.Beat) error
 	Leave(ctx context.Context, worker string) error
 	CancelRequests(ctx context.Context, worker string) ([]job.ID, error)
 }
@@ -41,7 +41,8 @@ type lease struct {
 	worker job.Worker // without the ID, which each life has of its own
 	bus    *Bus
 	exec   *executor
-	nudged chan struct{} // one slot: renew now
+	pools  func() map[string]job.PoolUse // nil for none
+	nudged chan struct{}                 // one slot: renew now
 
 	mu       sync.Mutex
 	id       string      // of this life; "" when there is none; guarded by mu
@@ -138,7 +139,11 @@ func (l *lease) keep(ctx context.Context) bool {
 func (l *lease) renew(ctx context.Context, id string, draining bool) error {
 	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
-	return l.ledger.Renew(ctx, id, l.length, draining, l.exec.slots.used())
+	beat := job.Beat{Draining: draining, Running: l.exec.slots.used()}
+	if l.pools != nil {
+		beat.Pools = l.pools()
+	}
+	return l.ledger.Renew(ctx, id, l.length, beat)
 }
 
 // join begins a life.

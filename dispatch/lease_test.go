@@ -47,7 +47,7 @@ func (b *book) Join(_ context.Context, w job.Worker, _ time.Duration) error {
 	return nil
 }
 
-func (b *book) Renew(ctx context.Context, _ string, _ time.Duration, _ bool, _ int) error {
+func (b *book) Renew(ctx context.Context, _ string, _ time.Duration, _ job.Beat) error {
 	return b.answer(ctx)
 }
 

@@ -72,15 +72,19 @@ func (e *executor) seal(ctx context.Context, j *job.Job, v job.Verdict) job.Outc
 	result, applied, err := e.callSeal(ctx, j)
 	switch {
 	case err != nil:
-		pause := e.sealPause(j)
 		if e.sealing.tell() {
-			e.log.Warn("target not sealed, will try again", "job", j.ID, "kind", j.Kind, "verdict", v.State, "pause", pause, "error", err)
+			e.log.Warn("target not sealed, will try again", "job", j.ID, "kind", j.Kind, "verdict", v.State, "error", err)
 		}
-		return job.Outcome{State: job.Parked, Parked: job.WaitSealing, Delay: pause, Error: v.Error, Verdict: &v}
+		return e.unsealed(j, v)
 	case applied:
 		return job.Outcome{State: job.Completed, Result: result}
 	}
 	return verdict
+}
+
+// unsealed is the outcome of a job whose target could not be sealed.
+func (e *executor) unsealed(j *job.Job, v job.Verdict) job.Outcome {
+	return job.Outcome{State: job.Parked, Parked: job.WaitSealing, Delay: e.sealPause(j), Error: v.Error, Verdict: &v}
 }
 
 // callSeal is call for Seal.

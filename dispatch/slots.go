@@ -23,10 +23,11 @@ type slots struct {
 type rank int
 
 const (
-	laneRank rank = iota // the isolation lane, which must not starve
-	bellRank             // a doorbell that was taken and has jobs left
-	moreRank             // whoever would take more work
-	idleRank             // whoever waits for all to end
+	laneRank   rank = iota // the isolation lane, which must not starve
+	parkedRank             // jobs that had been parked for want of room
+	bellRank               // a doorbell that was taken and has jobs left
+	moreRank               // whoever would take more work
+	idleRank               // whoever waits for all to end
 )
 
 // request is somebody who waits for slots.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"os"
@@ -22,6 +23,7 @@ type WorkerLedger interface {
 	ClaimLedger
 	FinishLedger
 	BellLedger
+	ParkLedger
 }
 
 // DefaultSealInterval is the SealInterval of a worker that does not set one.
@@ -39,6 +41,10 @@ type WorkerConfig struct {
 	// to a minute.
 	SealInterval time.Duration
 	Version      string // shown in the list of workers
+	Bulkheads    Bulkheads
+	// PoolsFunc tells how the connections to target databases are used, for the
+	// list of workers; nil for none.
+	PoolsFunc func() map[string]job.PoolUse
 }
 
 // Validate returns what is wrong with the configuration, or nil.
@@ -56,6 +62,11 @@ func (c WorkerConfig) Validate() error {
 	for queue, weight := range c.Queues {
 		if queue == "" || weight < 1 {
 			return errors.New("dispatch: queues need a name and a weight of at least 1")
+		}
+	}
+	for target, limit := range c.Bulkheads.Limits {
+		if limit < 1 {
+			return fmt.Errorf("dispatch: the bulkhead of %s must let at least 1 job in", target)
 		}
 	}
 	return nil
@@ -97,6 +108,7 @@ func NewWorker(cfg WorkerConfig, ledger WorkerLedger, broker *Broker, bus *Bus, 
 	w.lease = newLease(cfg.Lease, job.Worker{
 		Host: host, PID: os.Getpid(), Version: cfg.Version, Queues: w.queueNames(), Concurrency: cfg.Concurrency,
 	}, ledger, bus, w.exec, log)
+	w.lease.pools = cfg.PoolsFunc
 	w.exec.holds = w.lease.holds
 	return w, nil
 }
@@ -156,6 +168,8 @@ func (w *Worker) work(ctx context.Context) (err error) {
 	})
 	isolated := &lane{ledger: w.ledger, lease: w.lease, queues: w.queueNames(), exec: w.exec, log: w.log}
 	taking.Go(func() { isolated.run(ctx) })
+	parked := &unparker{ledger: w.ledger, lease: w.lease, queues: w.cfg.Queues, strict: w.cfg.Strict, exec: w.exec, log: w.log}
+	taking.Go(func() { parked.run(ctx) })
 	<-ctx.Done()
 	w.log.Info("worker drains", "running", w.exec.slots.used(), "timeout", w.cfg.ShutdownTimeout)
 	w.lease.drain()

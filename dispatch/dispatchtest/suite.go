@@ -34,6 +34,10 @@ func Run(t *testing.T, h Harness) {
 		"verdicts seal and end":                   verdicts,
 		"a target that is away keeps the verdict": sealAgain,
 		"wait returns at the end":                 wait,
+		"a slow target takes no more than it may": bulkheads,
+		"room for a quick target is waited for":   quickTarget,
+		"others' parked jobs start too":           adopted,
+		"a full target does not seal":             fullSeal,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

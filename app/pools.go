@@ -1,0 +1,42 @@
+package app
+
+import (
+	"github.com/asyncops/asyncops/dispatch"
+	"github.com/asyncops/asyncops/handlers"
+	"github.com/asyncops/asyncops/job"
+)
+
+// bulkheads bound the jobs of each database by its connections. Where there are
+// other targets, none gets more than three quarters of the worker's slots: a
+// database that stands still would take all of them from the others.
+func (s *system) bulkheads(h *handlers.Handlers) dispatch.Bulkheads {
+	most := s.cfg.Worker.Concurrency
+	if len(s.databases)+len(s.upstreams) > 1 {
+		most = max(1, most-most/4)
+	}
+	limits := map[string]int{}
+	for name, db := range s.cfg.Databases {
+		limits[handlers.DatabaseTarget(name)] = min(db.PoolSize+db.MaxOverflow, most)
+	}
+	return dispatch.Bulkheads{Limits: limits, TargetFunc: h.Target}
+}
+
+// poolUses is how this process uses its connections to databases, for the list
+// of workers.
+func (s *system) poolUses() map[string]job.PoolUse {
+	uses := make(map[string]job.PoolUse, len(s.databases))
+	for name, target := range s.databases {
+		stats := target.Stats()
+		uses[name] = job.PoolUse{
+			InUse: stats.InUse, Idle: stats.Idle, Max: stats.Max, Waiting: stats.Waiting, Waits: stats.Waits, WaitSeconds: stats.WaitTime.Seconds(),
+		}
+	}
+	return uses
+}
+
+// lookOnly are the connections of a process that runs no jobs: it looks at its
+// targets, and asks them for plans.
+const lookOnly = 2
+
+// runsJobs reports whether a process of the name runs jobs.
+func runsJobs(process string) bool { return process == "worker" || process == "dev" }
