@@ -55,9 +55,10 @@ type Deliveries interface {
 
 // Planner tells what a task would do.
 type Planner interface {
-	// Plan returns a JSON object: the SQL with placeholders, or the request
-	// without secrets. It changes nothing and reaches no target.
-	Plan(t tasks.Task) (json.RawMessage, error)
+	// Plan returns a JSON object: the SQL with placeholders and how the database
+	// would go about it, or the request without secrets. It changes nothing, and
+	// a target that is away costs no more than a second.
+	Plan(ctx context.Context, t tasks.Task) (json.RawMessage, error)
 }
 
 // Statuses looks at the configured targets. Targets that are down are part of
@@ -80,15 +81,6 @@ type Pool struct {
 	InUse int `json:"in_use"`
 	Idle  int `json:"idle"`
 	Max   int `json:"max"`
-}
-
-// Database is a configured database.
-type Database struct {
-	Name     string       `json:"name"`
-	Dialect  string       `json:"dialect"`  // postgres, mysql or sqlite
-	Delivery job.Delivery `json:"delivery"` // of writes
-	Health   Health       `json:"health"`
-	Pool     *Pool        `json:"pool"` // nil: this process has none
 }
 
 // Client is a configured upstream.

@@ -119,7 +119,7 @@ func (o *fakeOutside) Delivery(t tasks.Task) (job.Delivery, error) {
 	return job.AtLeastOnce, nil
 }
 
-func (o *fakeOutside) Plan(t tasks.Task) (json.RawMessage, error) {
+func (o *fakeOutside) Plan(_ context.Context, t tasks.Task) (json.RawMessage, error) {
 	if db, ok := t.(*tasks.DB); ok {
 		return json.RawMessage(`{"database":"` + db.Database + `","sql":"INSERT INTO users (name) VALUES ($1)"}`), nil
 	}
@@ -129,9 +129,18 @@ func (o *fakeOutside) Plan(t tasks.Task) (json.RawMessage, error) {
 func (o *fakeOutside) Databases(context.Context) ([]api.Database, error) {
 	latency := 1.5
 	return []api.Database{
-		{Name: "main", Dialect: "postgres", Delivery: job.ExactlyOnceEffect, Pool: &api.Pool{InUse: 1, Idle: 2, Max: 20},
-			Health: api.Health{Status: "ok", LatencyMS: &latency, CheckedAt: &testNow}},
-		{Name: "sealed", Dialect: "sqlite", Delivery: job.AtLeastOnce, Health: api.Health{Status: "down", Detail: "does not answer"}},
+		{
+			Name: "main", Driver: "postgres", Delivery: job.ExactlyOnceEffect, Parked: 7, Cache: api.CacheUse{Hits: 30, Misses: 4},
+			Health: api.DatabaseHealth{Status: "ok", LatencyMS: &latency, Effects: "present", CheckedAt: &testNow},
+			Pool: api.DatabasePool{
+				PoolUse: api.PoolUse{InUse: 1, Idle: 2, Max: 50, Waiting: 3, Waits: 4, WaitSeconds: 0.5},
+				Workers: []api.WorkerPool{{Worker: "w1", PoolUse: api.PoolUse{InUse: 1, Idle: 2, Max: 50, Waiting: 3, Waits: 4, WaitSeconds: 0.5}}},
+			},
+		},
+		{
+			Name: "sealed", Driver: "sqlite", Delivery: job.AtLeastOnce, Pool: api.DatabasePool{Workers: []api.WorkerPool{}},
+			Health: api.DatabaseHealth{Status: "down", Effects: "unknown", Detail: "does not answer"},
+		},
 	}, nil
 }
 

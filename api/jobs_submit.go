@@ -35,7 +35,7 @@ func (s *Server) submit(ctx context.Context, c *call) error {
 		return err
 	}
 	if dryRun {
-		return s.dryRun(c, &submitted)
+		return s.dryRun(ctx, c, &submitted)
 	}
 	answers, err := s.deps.Ledger.Accept(ctx, []job.Job{submitted.job}, false)
 	if err != nil {
@@ -94,13 +94,13 @@ type plan struct {
 }
 
 // dryRun answers what a submission would do, and does nothing.
-func (s *Server) dryRun(c *call, d *draft) error {
+func (s *Server) dryRun(ctx context.Context, c *call, d *draft) error {
 	p := plan{
 		Kind: d.job.Kind, Queue: d.job.Queue, State: d.job.State, RunAt: d.job.RunAt,
 		MaxAttempts: d.job.MaxAttempts, Delivery: d.job.Delivery, Plan: json.RawMessage("null"),
 	}
 	if s.deps.Planner != nil {
-		told, err := s.deps.Planner.Plan(d.task)
+		told, err := s.deps.Planner.Plan(ctx, d.task)
 		if err != nil {
 			return err
 		}

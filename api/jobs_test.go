@@ -279,7 +279,9 @@ func TestQueuesKindsTargetsWorkers(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	f.add(stored(job.Pending))
-	f.workers = []api.Worker{{ID: "w1", Host: "h", PID: 7, Version: "1", State: "running", Concurrency: 100, Running: 3, StartedAt: testNow, BeatAt: testNow}}
+	f.workers = []api.Worker{{ID: "w1", Host: "h", PID: 7, Version: "1", State: "running", Concurrency: 100, Running: 3, StartedAt: testNow, BeatAt: testNow,
+		Databases: map[string]api.PoolUse{"main": {InUse: 1, Idle: 2, Max: 50}, "sealed": {Max: 10}}}}
+	f.running = []job.Job{{ID: "0192f6a0-0000-7000-8000-000000000001", Kind: "db.insert_one", Queue: "default", Worker: "w1", StartedAt: testNow, Args: []byte(`{"database":"main"}`)}}
 	for _, name := range []string{"queues", "databases", "clients", "workers"} {
 		got := f.do(t, "GET", "/v1/"+name, "", as(viewerKey))
 		if got.Status != 200 {
@@ -301,6 +303,31 @@ func TestQueuesKindsTargetsWorkers(t *testing.T) {
 		"clients/crm": 200, "clients/nope": 404,
 	} {
 		if got := f.do(t, "GET", "/v1/"+path, "", as(viewerKey)); got.Status != want {
+			t.Errorf("GET /v1/%s = %d %s, want %d", path, got.Status, got.Body, want)
+		}
+	}
+}
+
+// A key that is limited to a database is told of no other's pools and jobs.
+func TestWorkersOfALimitedKey(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.workers = []api.Worker{{ID: "w1", State: "running", Databases: map[string]api.PoolUse{"main": {Max: 1}, "sealed": {Max: 2}}}}
+	for i, database := range []string{"main", "sealed"} {
+		f.running = append(f.running, job.Job{ID: job.NewID(), Kind: "db.insert_one", Queue: "default", Worker: "w1", StartedAt: testNow, Args: fmt.Appendf(nil, `{"database":%q,"n":%d}`, database, i)})
+	}
+	type worker struct {
+		Databases map[string]api.PoolUse
+		Jobs      []struct{ ID job.ID }
+	}
+	for key, want := range map[string]int{adminKey: 2, targetKey: 1} {
+		got := decode[struct{ Items []worker }](t, f.do(t, "GET", "/v1/workers", "", as(key))).Items[0]
+		if len(got.Databases) != want || len(got.Jobs) != want || got.Databases["main"].Max != 1 || got.Jobs[0].ID != f.running[0].ID {
+			t.Errorf("worker = %+v, want %d databases and jobs, those of main", got, want)
+		}
+	}
+	for path, want := range map[string]int{"workers?state=gone": 400, "databases?x=1": 400, "databases/main?wait=1s": 400} {
+		if got := f.do(t, "GET", "/v1/"+path, "", as(adminKey)); got.Status != want {
 			t.Errorf("GET /v1/%s = %d %s, want %d", path, got.Status, got.Body, want)
 		}
 	}

@@ -18,6 +18,9 @@ type Ledger interface {
 	Queues
 	// Workers lists the workers that are alive, and those that went lately.
 	Workers(ctx context.Context) ([]Worker, error)
+	// Running lists the jobs that run, those that began first come first, with
+	// their args if asked to.
+	Running(ctx context.Context, args bool) ([]job.Job, error)
 }
 
 // Acceptor takes submissions.
@@ -107,6 +110,8 @@ type Worker struct {
 	Running     int       `json:"running"` // jobs, as of BeatAt
 	StartedAt   time.Time `json:"started_at"`
 	BeatAt      time.Time `json:"beat_at"`
+
+	Databases map[string]PoolUse `json:"databases"` // use of their connections, as of BeatAt
 }
 
 // Key is an API key without its secret. What its lists name it is limited to;

@@ -28,6 +28,7 @@ type fakeLedger struct {
 	accepts  int                         // calls that got through; guarded by mu
 	onAccept func(context.Context) error // runs before Accept; may be nil
 	workers  []api.Worker                // guarded by mu
+	running  []job.Job                   // guarded by mu
 	signals  []string                    // what Signals was told; guarded by mu
 	waiting  chan struct{}               // one value for each Wait that began
 }
@@ -282,6 +283,18 @@ func (f *fakeLedger) Workers(context.Context) ([]api.Worker, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.workers, f.down
+}
+
+func (f *fakeLedger) Running(_ context.Context, args bool) ([]job.Job, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	jobs := slices.Clone(f.running)
+	for i := range jobs {
+		if !args {
+			jobs[i].Args = nil
+		}
+	}
+	return jobs, f.down
 }
 
 // Wake, Stop and Wait make it api.Signals too.

@@ -85,7 +85,7 @@ func (p Process) connect(ctx context.Context, cfg *config.Config) []cli.Connecti
 	log := observe.Logger(p.Stderr, "error", cfg.Observability.LogFormat)
 	s, err := open(cfg, log, "check")
 	if err != nil {
-		return []cli.Connection{{Name: "settings", Detail: err.Error()}}
+		return []cli.Connection{{Name: "settings", Status: string(observe.Down), Detail: err.Error()}}
 	}
 	s.checks = append(s.checks, s.ledgerCheck())
 	if s.broker != nil {
@@ -97,7 +97,7 @@ func (p Process) connect(ctx context.Context, cfg *config.Config) []cli.Connecti
 		timed, cancel := context.WithTimeout(ctx, untilTimeout)
 		status, detail := check.Func(timed)
 		cancel()
-		found[i] = cli.Connection{Name: check.Name, OK: status == observe.OK, Detail: detail}
+		found[i] = cli.Connection{Name: check.Name, OK: status == observe.OK, Status: string(status), Detail: detail}
 	}
 	if err := s.close(); err != nil {
 		log.Error("close", "error", err)

@@ -1,9 +1,13 @@
 package app
 
 import (
+	"time"
+
+	"github.com/asyncops/asyncops/api"
 	"github.com/asyncops/asyncops/dispatch"
 	"github.com/asyncops/asyncops/handlers"
 	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/ledger"
 )
 
 // bulkheads bound the jobs of each database by its connections. Where there are
@@ -29,9 +33,33 @@ func (s *system) poolUses() map[string]job.PoolUse {
 		stats := target.Stats()
 		uses[name] = job.PoolUse{
 			InUse: stats.InUse, Idle: stats.Idle, Max: stats.Max, Waiting: stats.Waiting, Waits: stats.Waits, WaitSeconds: stats.WaitTime.Seconds(),
+			CacheHits: stats.CacheHits, CacheMisses: stats.CacheMisses,
 		}
 	}
 	return uses
+}
+
+// freshBeat is how old what a worker told of its pools may be to count.
+const freshBeat = 10 * time.Second
+
+// fleetPool is the use of a database by the workers that are alive.
+func fleetPool(workers []ledger.Worker, database string) (api.DatabasePool, api.CacheUse) {
+	pool := api.DatabasePool{Workers: []api.WorkerPool{}}
+	var sum job.PoolUse
+	for _, w := range workers {
+		use, ok := w.Pools[database]
+		if !ok || w.State == ledger.WorkerGone || w.Age > freshBeat {
+			continue
+		}
+		sum = sum.Add(use)
+		pool.Workers = append(pool.Workers, api.WorkerPool{Worker: w.ID, PoolUse: poolUse(use)})
+	}
+	pool.PoolUse = poolUse(sum)
+	return pool, api.CacheUse{Hits: sum.CacheHits, Misses: sum.CacheMisses}
+}
+
+func poolUse(u job.PoolUse) api.PoolUse {
+	return api.PoolUse{InUse: u.InUse, Idle: u.Idle, Max: u.Max, Waiting: u.Waiting, Waits: u.Waits, WaitSeconds: u.WaitSeconds}
 }
 
 // lookOnly are the connections of a process that runs no jobs: it looks at its

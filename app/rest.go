@@ -12,6 +12,7 @@ import (
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/dispatch"
+	"github.com/asyncops/asyncops/handlers"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/lifecycle"
@@ -122,6 +123,10 @@ func (l restLedger) Workers(ctx context.Context) ([]api.Worker, error) {
 		workers[i] = api.Worker{
 			ID: w.ID, Host: w.Host, PID: w.PID, Version: w.Version, State: string(w.State), Queues: w.Queues,
 			Concurrency: w.Concurrency, Running: w.Running, StartedAt: w.StartedAt, BeatAt: w.BeatAt,
+			Databases: make(map[string]api.PoolUse, len(w.Pools)),
+		}
+		for name, use := range w.Pools {
+			workers[i].Databases[name] = poolUse(use)
 		}
 	}
 	return workers, err
@@ -157,14 +162,25 @@ func (s signals) Wait(ctx context.Context, id job.ID) error { return s.waiter.Wa
 // statuses is how the targets are, in the API's words.
 type statuses struct{ *system }
 
-func (s statuses) Databases(context.Context) ([]api.Database, error) {
-	pools := s.databasePools()
+func (s statuses) Databases(ctx context.Context) ([]api.Database, error) {
+	workers, err := s.ledger.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parked, err := s.ledger.CountParkedOn(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found := make([]api.Database, 0, len(s.databases))
 	for _, name := range slices.Sorted(maps.Keys(s.databases)) {
-		pool := api.Pool(pools[name])
+		h := s.sights.of(databaseCheck + name)
+		pool, cache := fleetPool(workers, name)
 		found = append(found, api.Database{
-			Name: name, Dialect: s.cfg.Databases[name].DSN.Driver, Delivery: s.databases[name].Delivery(dbop.InsertOne),
-			Health: s.sights.of(databaseCheck + name), Pool: &pool,
+			Name: name, Driver: s.cfg.Databases[name].DSN.Driver, Delivery: s.databases[name].Delivery(dbop.InsertOne),
+			Health: api.DatabaseHealth{
+				Status: h.Status, LatencyMS: h.LatencyMS, Effects: string(s.databases[name].EffectsState()), Detail: h.Detail, CheckedAt: h.CheckedAt,
+			},
+			Pool: pool, Cache: cache, Parked: parked[handlers.DatabaseTarget(name)],
 		})
 	}
 	return found, nil

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/asyncops/asyncops/clients"
@@ -10,7 +11,7 @@ import (
 )
 
 // targets answers what tasks and the API ask about the configured databases
-// and upstreams. It reaches none of them.
+// and upstreams. Only Plan reaches one, and is short about it.
 type targets struct {
 	databases map[string]*store.Target
 	upstreams map[string]*clients.Client
@@ -65,17 +66,14 @@ func (t targets) RunOnce(task tasks.Task) bool {
 }
 
 // Plan tells what the task would do.
-func (t targets) Plan(task tasks.Task) (json.RawMessage, error) {
+func (t targets) Plan(ctx context.Context, task tasks.Task) (json.RawMessage, error) {
 	switch task := task.(type) {
 	case *tasks.DB:
-		sql, err := t.databases[task.Database].Registry().Explain(task.Operation)
+		plan, err := t.planOperation(ctx, task)
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(struct {
-			Database string `json:"database"`
-			SQL      string `json:"sql"`
-		}{task.Database, sql})
+		return json.Marshal(plan)
 	case *tasks.HTTP:
 		preview, err := t.upstreams[task.Client].DryRun(task.Request)
 		if err != nil {
@@ -90,4 +88,31 @@ func (t targets) Plan(task tasks.Task) (json.RawMessage, error) {
 		}{task.Client, preview.Method, preview.URL, preview.Headers, string(preview.Body)})
 	}
 	return json.RawMessage("{}"), nil
+}
+
+// operationPlan is what a dry run tells of a database operation.
+type operationPlan struct {
+	Database string   `json:"database"`
+	SQL      string   `json:"sql"`
+	Record   []string `json:"record,omitempty"`          // of a write: what makes its effect happen once
+	Explain  []string `json:"explain,omitempty"`         // of a read: how the database would go about it
+	Skipped  string   `json:"explain_skipped,omitempty"` // why it does not say
+}
+
+func (t targets) planOperation(ctx context.Context, task *tasks.DB) (*operationPlan, error) {
+	target := t.databases[task.Database]
+	sql, err := target.Registry().Explain(task.Operation)
+	if err != nil {
+		return nil, err
+	}
+	plan := &operationPlan{Database: task.Database, SQL: sql}
+	switch op := task.Operation.Op; {
+	case !op.Writes():
+		if plan.Explain, err = target.Plan(ctx, task.Operation); err != nil {
+			plan.Skipped = store.PlanSkipped(err)
+		}
+	case target.Delivery(op) == job.ExactlyOnceEffect:
+		plan.Record = target.Registry().RecordSQL()
+	}
+	return plan, nil
 }

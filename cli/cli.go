@@ -69,7 +69,8 @@ type Hooks struct {
 // Connection is what Hooks.Connect found of one server.
 type Connection struct {
 	Name   string `json:"name"`   // such as "ledger" or "database main"
-	OK     bool   `json:"ok"`     //
+	OK     bool   `json:"ok"`     // Status is "ok"
+	Status string `json:"status"` // ok, degraded or down
 	Detail string `json:"detail"` // one line; no secret
 }
 

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/asyncops/asyncops/job"
@@ -65,32 +63,6 @@ func queueRows(queues ...sdk.Queue) [][]string {
 		rows[i] = append(row, oldest.String(), strconv.Itoa(q.Throughput.FinishedLastMinute))
 	}
 	return rows
-}
-
-// Run lists the workers.
-func (workersCmd) Run(ctx context.Context, s *session) error {
-	client, err := s.connect()
-	if err != nil {
-		return err
-	}
-	workers, err := client.Workers(ctx)
-	if err != nil {
-		return err
-	}
-	return s.print(workers, []string{"WORKER", "STATE", "RUNNING", "QUEUES", "HOST", "PID", "VERSION", "STARTED", "LAST SEEN"}, func() [][]string {
-		rows := make([][]string, len(workers))
-		for i, w := range workers {
-			queues := strings.Join(w.Queues, ",")
-			if queues == "" {
-				queues = "all"
-			}
-			rows[i] = []string{
-				w.ID, w.State, fmt.Sprintf("%d of %d", w.Running, w.Concurrency), queues, w.Host, strconv.Itoa(w.PID), w.Version,
-				moment(w.StartedAt), moment(w.BeatAt),
-			}
-		}
-		return rows
-	})
 }
 
 // Run lists the kinds.

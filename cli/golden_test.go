@@ -90,8 +90,17 @@ func TestOutput(t *testing.T) {
 		{"queues-pause", "queues pause low", 0, map[string][]string{"POST /v1/queues/low/pause": {"200 " + queue("low", true)}}, "", false},
 		{"queues-resume", "queues resume low", 0, map[string][]string{"POST /v1/queues/low/resume": {"200 " + queue("low", false)}}, "", false},
 		{"workers", "workers", 0, map[string][]string{"GET /v1/workers": {
-			`200 {"items":[{"id":"w1","host":"h","pid":7,"version":"v0.1.0","state":"running","queues":[],"concurrency":100,"running":3,"started_at":"2026-11-23T10:00:00Z","beat_at":"2026-11-23T10:00:05Z"}]}`,
+			`200 {"items":[{"id":"w1","host":"h","pid":7,"version":"v0.1.0","state":"running","queues":[],"concurrency":100,"running":3,"started_at":"2026-11-23T10:00:00Z","beat_at":"2026-11-23T10:00:05Z",` +
+				`"databases":{"main":{"in_use":3,"idle":2,"max":50,"waiting":0,"waits":0,"wait_seconds":0}},` +
+				`"jobs":[{"id":"` + testID + `","kind":"db.insert_one","queue":"default","since":"2026-11-23T10:00:03Z"}]}]}`,
 		}}, "", true},
+		{"databases", "databases", 0, map[string][]string{"GET /v1/databases": {`200 {"items":[` + database("main") + `,{"name":"old","driver":"mysql","delivery":"at_least_once",` +
+			`"health":{"status":"down","latency_ms":null,"effects":"unknown","detail":"no answer in time","checked_at":null},` +
+			`"pool":{"in_use":0,"idle":0,"max":0,"waiting":0,"waits":0,"wait_seconds":0,"workers":[]},"parked":0,"cache":{"hits":0,"misses":0}}]}`}}, "", true},
+		{"databases-one", "databases main", 0, map[string][]string{"GET /v1/databases/main": {"200 " + database("main")}}, "", true},
+		{"databases-unknown", "databases nope", 1, map[string][]string{
+			"GET /v1/databases/nope": {`404 {"status":404,"code":"not_found","detail":"there is no such thing, or it is no longer kept"}`},
+		}, "", false},
 		{"kinds", "kinds", 0, map[string][]string{"GET /v1/kinds": {
 			`200 {"items":[{"name":"system.noop","description":"does nothing","effect":"none","args":{"type":"object"},"result":{}}]}`,
 		}}, "", true},
@@ -190,4 +199,12 @@ func TestExitCodesOfUsage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// database is one as the server describes it.
+func database(name string) string {
+	const use = `"in_use":3,"idle":2,"max":50,"waiting":1,"waits":4,"wait_seconds":0.25`
+	return `{"name":"` + name + `","driver":"postgres","delivery":"exactly_once_effect",` +
+		`"health":{"status":"degraded","latency_ms":0.42,"effects":"present","detail":"fsync is off: set it; synchronous_commit is off: set it","checked_at":"2026-11-23T10:00:05Z"},` +
+		`"pool":{` + use + `,"workers":[{"worker":"w1",` + use + `}]},"parked":7,"cache":{"hits":30,"misses":4}}`
 }

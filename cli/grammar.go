@@ -30,6 +30,7 @@ type grammar struct {
 	Cancel     cancelCmd     `cmd:"" help:"Stop a job."`
 	Retry      retryCmd      `cmd:"" help:"Run a job again that is archived, canceled, expired or unknown."`
 	Queues     queuesCmd     `cmd:"" help:"List, pause and resume queues."`
+	Databases  databasesCmd  `cmd:"" help:"List the databases, or show one: health, connections, jobs that wait."`
 	Workers    workersCmd    `cmd:"" help:"List the workers of the fleet."`
 	Kinds      kindsCmd      `cmd:"" help:"List the kinds of jobs that can be submitted."`
 	Bench      benchCmd      `cmd:"" help:"Measure the server: submissions, pick-up and throughput."`
@@ -155,7 +156,10 @@ type (
 	queuesResumeCmd struct {
 		Name string `arg:"" help:"The queue."`
 	}
-	workersCmd struct{}
+	workersCmd   struct{}
+	databasesCmd struct {
+		Name string `arg:"" optional:"" help:"The database; default all."`
+	}
 	kindsCmd   struct{}
 	versionCmd struct{}
 )

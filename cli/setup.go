@@ -87,11 +87,7 @@ func (c *configCheckCmd) Run(ctx context.Context, s *session) error {
 	err = s.print(found, []string{"SERVER", "STATUS", "DETAIL"}, func() [][]string {
 		rows := make([][]string, len(found))
 		for i, f := range found {
-			status := "ok"
-			if !f.OK {
-				status = "down"
-			}
-			rows[i] = []string{f.Name, status, f.Detail}
+			rows[i] = []string{f.Name, f.Status, f.Detail}
 		}
 		return rows
 	})

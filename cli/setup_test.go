@@ -70,8 +70,9 @@ func TestConfigCheckConnect(t *testing.T) {
 		code  int
 		table string
 	}{
-		{"all well", []cli.Connection{{Name: "ledger", OK: true, Detail: "PostgreSQL 15"}}, 0, "SERVER  STATUS  DETAIL\nledger  ok      PostgreSQL 15\n"},
-		{"one down", []cli.Connection{{Name: "ledger", OK: true}, {Name: "redis", Detail: "refused"}}, 1, "SERVER  STATUS  DETAIL\nledger  ok\nredis   down    refused\n"},
+		{"all well", []cli.Connection{{Name: "ledger", OK: true, Status: "ok", Detail: "PostgreSQL 15"}}, 0, "SERVER  STATUS  DETAIL\nledger  ok      PostgreSQL 15\n"},
+		{"one down", []cli.Connection{{Name: "ledger", OK: true, Status: "ok"}, {Name: "redis", Status: "down", Detail: "refused"}}, 1, "SERVER  STATUS  DETAIL\nledger  ok\nredis   down    refused\n"},
+		{"one degraded", []cli.Connection{{Name: "database main", Status: "degraded", Detail: "fsync is off"}}, 1, "SERVER         STATUS    DETAIL\ndatabase main  degraded  fsync is off\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

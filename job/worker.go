@@ -16,6 +16,9 @@ type PoolUse struct {
 	Waiting     int     `json:"waiting"`      // operations that wait for a connection
 	Waits       int64   `json:"waits"`        // operations that have had to wait, since the worker started
 	WaitSeconds float64 `json:"wait_seconds"` // that they have waited, since the worker started
+
+	CacheHits   int64 `json:"cache_hits"`   // reads that were answered from the cache, since the worker started
+	CacheMisses int64 `json:"cache_misses"` // reads that asked for it and were not
 }
 
 // Add returns the sum of the two.
@@ -23,5 +26,6 @@ func (p PoolUse) Add(other PoolUse) PoolUse {
 	return PoolUse{
 		InUse: p.InUse + other.InUse, Idle: p.Idle + other.Idle, Max: p.Max + other.Max, Waiting: p.Waiting + other.Waiting,
 		Waits: p.Waits + other.Waits, WaitSeconds: p.WaitSeconds + other.WaitSeconds,
+		CacheHits: p.CacheHits + other.CacheHits, CacheMisses: p.CacheMisses + other.CacheMisses,
 	}
 }

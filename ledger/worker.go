@@ -28,6 +28,7 @@ type Worker struct {
 	Pools      map[string]job.PoolUse // of its databases, as of BeatAt
 	StartedAt  time.Time
 	BeatAt     time.Time
+	Age        time.Duration // of BeatAt, by the ledger's clock
 	LeaseUntil time.Time
 }
 
@@ -47,6 +48,7 @@ type workerRow struct {
 	StartedAt   micros      `bun:"started_at"`
 	BeatAt      micros      `bun:"beat_at"`
 	LeaseUntil  micros      `bun:"lease_until"`
+	Age         int64       `bun:"age,scanonly"`
 }
 
 // Join begins a worker's life with a lease of the given length. Its ID must be
@@ -114,7 +116,7 @@ func (l *Ledger) CancelRequests(ctx context.Context, worker string) ([]job.ID, e
 // hour ago, youngest first.
 func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 	var rows []workerRow
-	err := l.read.NewSelect().Model(&rows).
+	err := l.read.NewSelect().Model(&rows).ColumnExpr("*").ColumnExpr("? - beat_at AS age", bun.Safe(l.dialect.now)).
 		Where("state <> 'gone' OR beat_at > ? - ?", bun.Safe(l.dialect.now), time.Hour.Microseconds()).
 		OrderExpr("started_at DESC, id").Scan(ctx)
 	if err != nil {
@@ -125,6 +127,7 @@ func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 		workers[i] = Worker{
 			Worker: job.Worker{ID: r.ID, Host: r.Host, PID: r.PID, Version: r.Version, Concurrency: r.Concurrency},
 			State:  r.State, Running: r.Running, StartedAt: r.StartedAt.time(), BeatAt: r.BeatAt.time(), LeaseUntil: r.LeaseUntil.time(),
+			Age: max(0, time.Duration(r.Age)*time.Microsecond),
 		}
 		if err := json.Unmarshal([]byte(r.Queues), &workers[i].Queues); err != nil {
 			return nil, l.wrap(err, "list workers: %s", r.ID)

@@ -130,7 +130,7 @@ func (h *Health) check(ctx context.Context, c *checked) {
 	c.result, c.at = CheckResult{Name: c.Name, Status: status, Detail: detail}, time.Now()
 	c.mu.Unlock()
 	switch {
-	case status == before.Status, first && status == OK:
+	case status == before.Status && (status == OK || detail == before.Detail), first && status == OK:
 	case status == OK:
 		h.log.InfoContext(ctx, "check recovered", "check", c.Name)
 	default:

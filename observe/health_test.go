@@ -183,3 +183,25 @@ func TestUpOfAnUnknownCheck(t *testing.T) {
 		t.Error(`Up("nobody") = true, want false`)
 	}
 }
+
+// What is wrong may change while something stays degraded: each change is one
+// line.
+func TestChangesAreLoggedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log buffer
+		var detail atomic.Value
+		detail.Store("fsync is off")
+		running(t, &log, observe.Check{Name: "database main", Func: func(context.Context) (observe.Status, string) {
+			return observe.Degraded, detail.Load().(string)
+		}})
+		for _, next := range []string{"fsync is off", "no effects table", "no effects table"} {
+			detail.Store(next)
+			<-time.After(2 * observe.DefaultCheckInterval)
+			synctest.Wait()
+		}
+		if got := strings.Count(log.String(), "check failed"); got != 2 {
+			t.Errorf("%d lines, want one for each of 2 details:\n%s", got, &log)
+		}
+	})
+}

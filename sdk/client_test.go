@@ -152,6 +152,8 @@ func TestRequests(t *testing.T) {
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/databases"}},
 		{"clients", func(ctx context.Context, c *sdk.Client) error { _, err := c.Clients(ctx); return err },
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/clients"}},
+		{"one database", func(ctx context.Context, c *sdk.Client) error { _, err := c.Database(ctx, "a b"); return err },
+			answer{status: 200, body: `{"name":"a b"}`}, request{Line: "GET /v1/databases/a%20b"}},
 		{"workers", func(ctx context.Context, c *sdk.Client) error { _, err := c.Workers(ctx); return err },
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/workers"}},
 	}

@@ -93,20 +93,6 @@ type Pool struct {
 	Max   int `json:"max"`
 }
 
-// Database is a configured database.
-type Database struct {
-	Name     string       `json:"name"`
-	Dialect  string       `json:"dialect"`
-	Delivery job.Delivery `json:"delivery"` // of writes
-	Health   Health       `json:"health"`
-	Pool     *Pool        `json:"pool"` // nil: not known to the process that answers
-}
-
-// Databases lists the configured databases.
-func (c *Client) Databases(ctx context.Context) ([]Database, error) {
-	return list[Database](ctx, c, "/v1/databases")
-}
-
 // Upstream is a configured API that jobs call.
 type Upstream struct {
 	Name   string `json:"name"`
@@ -117,25 +103,6 @@ type Upstream struct {
 // Clients lists the configured APIs that jobs call.
 func (c *Client) Clients(ctx context.Context) ([]Upstream, error) {
 	return list[Upstream](ctx, c, "/v1/clients")
-}
-
-// Worker is one life of a worker process.
-type Worker struct {
-	ID          string    `json:"id"`
-	Host        string    `json:"host"`
-	PID         int       `json:"pid"`
-	Version     string    `json:"version"`
-	State       string    `json:"state"`  // running, draining or gone
-	Queues      []string  `json:"queues"` // empty: all
-	Concurrency int       `json:"concurrency"`
-	Running     int       `json:"running"` // jobs, as of BeatAt
-	StartedAt   time.Time `json:"started_at"`
-	BeatAt      time.Time `json:"beat_at"`
-}
-
-// Workers lists the workers that are alive, and those that went lately.
-func (c *Client) Workers(ctx context.Context) ([]Worker, error) {
-	return list[Worker](ctx, c, "/v1/workers")
 }
 
 // list returns the items of a list that has one page.

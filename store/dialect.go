@@ -24,6 +24,8 @@ type dialect interface {
 	// inspect reports what keeps the server, or tables that jobs write, from
 	// keeping promises: each a sentence that names what is wrong and the fix.
 	inspect(ctx context.Context, db querier, look inspection) ([]string, error)
+	// plan asks the database how it would run a SELECT, without values.
+	plan(ctx context.Context, db querier, text string) ([]string, error)
 	// diagnose says what a driver's error means.
 	diagnose(error) fault
 }

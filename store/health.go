@@ -55,7 +55,7 @@ func (t *Target) Health(ctx context.Context) Health {
 	if err == nil {
 		wrong, err = t.dialect.inspect(ctx, t.reader, inspection{path: t.cfg.Path, writable: t.writable()})
 	}
-	h.Effects = t.effectsState()
+	h.Effects = t.EffectsState()
 	switch {
 	case ctx.Err() != nil:
 		h.Status, h.Problems = StatusDown, []string{"no answer in time"}
@@ -74,8 +74,8 @@ func (t *Target) Health(ctx context.Context) Health {
 	return h
 }
 
-// effectsState is what is known of the effects table now.
-func (t *Target) effectsState() EffectsState {
+// EffectsState is what is known of the effects table now, without a look.
+func (t *Target) EffectsState() EffectsState {
 	if t.cfg.Effects == EffectsOff {
 		return EffectsUnused
 	}

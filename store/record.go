@@ -18,6 +18,39 @@ const (
 	outcomeVoid = "void" // a tombstone: the effect never happened and never will
 )
 
+// The statements around an effect. Arguments: of the insert, the job, the
+// generation, the outcome and effectsWords.onDuplicate; of the update, the
+// result, the job and the generation.
+const (
+	insertEffect = "INSERT INTO asyncops_effects (job_id, generation, outcome) VALUES (%s, %s, '%s')%s"
+	updateEffect = "UPDATE asyncops_effects SET result = %s WHERE job_id = %s AND generation = %s AND outcome = '" + outcomeDone + "'"
+)
+
+// RecordSQL returns the statements around a write that make its effect happen
+// once, with placeholders for values: the first before it, the second after.
+func (r *Registry) RecordSQL() []string {
+	g := r.dialect.grammar()
+	mark := func(n int) string {
+		if g.questionMarks {
+			return "?"
+		}
+		return "$" + strconv.Itoa(n)
+	}
+	return []string{
+		fmt.Sprintf(insertEffect, mark(1), mark(2), outcomeDone, g.effects.onDuplicate),
+		fmt.Sprintf(updateEffect, mark(1), mark(2), mark(3)) + g.effects.stillInTransaction(),
+	}
+}
+
+// stillInTransaction is the condition that the transaction has not been ended
+// behind our back, where the database can be asked.
+func (w effectsWords) stillInTransaction() string {
+	if w.inTransaction == "" {
+		return ""
+	}
+	return " AND " + w.inTransaction
+}
+
 // quoted writes text as a constant that every dialect reads the same way: it
 // holds no NUL and, in JSON, no control characters.
 func (t *Target) quoted(s string) (string, error) {
@@ -33,8 +66,7 @@ func (t *Target) claim(ctx context.Context, tx querier, e Effect, outcome string
 		return false, err
 	}
 	words := t.grammar().effects
-	n, err := t.affect(ctx, tx, fmt.Sprintf("INSERT INTO asyncops_effects (job_id, generation, outcome) VALUES (%s, %d, '%s')%s",
-		id, e.Generation, outcome, words.onDuplicate))
+	n, err := t.affect(ctx, tx, fmt.Sprintf(insertEffect, id, strconv.Itoa(e.Generation), outcome, words.onDuplicate))
 	if err != nil && words.onDuplicate == "" && t.dialect.diagnose(err).duplicate {
 		return false, nil
 	}
@@ -89,11 +121,7 @@ func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result) 
 	if err != nil {
 		return err
 	}
-	text := "UPDATE asyncops_effects SET result = " + result +
-		" WHERE job_id = " + id + " AND generation = " + strconv.Itoa(e.Generation) + " AND outcome = '" + outcomeDone + "'"
-	if inTransaction := t.grammar().effects.inTransaction; inTransaction != "" {
-		text += " AND " + inTransaction
-	}
+	text := fmt.Sprintf(updateEffect, result, id, strconv.Itoa(e.Generation)) + t.grammar().effects.stillInTransaction()
 	n, err := t.affect(ctx, tx, text)
 	if err == nil && n != 1 {
 		err = errUndone

@@ -115,6 +115,9 @@ type Stats struct {
 	Waiting  int           // operations that wait for a connection
 	Waits    int64         // operations that have had to wait, ever
 	WaitTime time.Duration // that they have waited, ever
+
+	CacheHits   int64 // reads that were answered from the cache, ever
+	CacheMisses int64 // reads that asked for it and were not, ever
 }
 
 // Stats returns the use of connections at this moment.

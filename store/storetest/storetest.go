@@ -82,7 +82,7 @@ func Run(t *testing.T, h Harness) {
 		"exactly once": testExactlyOnce, "same result": testSameResult, "rollback": testRollback, "undone": testUndone, "seal": testSeal,
 		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "concurrent migrate": testConcurrentMigrate,
 		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout, "pool size": testPoolSize, "connection age": testConnectionAge,
-		"health": testHealth, "slow query": testSlowQuery, "lost commit": testLostCommit, "killed server": testKilledServer,
+		"health": testHealth, "plan": testPlan, "slow query": testSlowQuery, "lost commit": testLostCommit, "killed server": testKilledServer,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
