@@ -27,6 +27,7 @@ func TestMariaDB(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
 		Database: func(t *testing.T) storetest.Database { return openMySQL(t, testkit.MariaDBDatabase(t)) },
 		Server:   func(t *testing.T) storetest.Server { return mysqlServer(t, startMariaDB(t)) },
+		Crowded:  mysqlCrowded,
 		DDL:      mysqlDDL, Values: mysqlValues(), Quote: "`",
 	})
 }
@@ -74,6 +75,17 @@ func openMySQL(t testing.TB, dsn string) storetest.Database {
 	return storetest.Database{
 		Config: store.Config{Name: "target", Driver: store.MySQL, MySQL: my, PoolSize: 25},
 		SQL:    db.DB,
+		KillOne: func(t *testing.T) int {
+			var id int64
+			err := db.QueryRowContext(t.Context(), `SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID() ORDER BY RAND() LIMIT 1`).Scan(&id)
+			if err != nil {
+				return 0 // none is there
+			}
+			if _, err := db.ExecContext(t.Context(), fmt.Sprintf("KILL %d", id)); err != nil {
+				return 0 // it has gone meanwhile
+			}
+			return 1
+		},
 		Running: func() error {
 			var n int
 			err := db.QueryRowContext(context.Background(), `SELECT COUNT(*) FROM information_schema.PROCESSLIST
@@ -90,7 +102,7 @@ func mysqlServer(t *testing.T, server *testkit.MariaDBServer) storetest.Server {
 	t.Helper()
 	db := openMySQL(t, server.Database(t))
 	return storetest.Server{
-		Database: db, Kill: server.Kill, Restart: server.Restart,
+		Database: db, Kill: server.Kill, Restart: server.Restart, Freeze: server.Freeze, Thaw: server.Thaw,
 		LoseCommit: func() store.Config {
 			proxy := testkit.Proxy(t, server.Addr())
 			proxy.LoseReply(func(request []byte) bool { return bytes.Contains(request, []byte("\x03COMMIT")) }) // a query, not READ COMMITTED
@@ -99,6 +111,13 @@ func mysqlServer(t *testing.T, server *testkit.MariaDBServer) storetest.Server {
 			return cfg
 		},
 	}
+}
+
+func mysqlCrowded(t *testing.T) storetest.Crowded {
+	t.Helper()
+	server := startMariaDB(t, testkit.MariaDBSetting("max_connections", "10"))
+	db := openMySQL(t, server.Database(t))
+	return storetest.Crowded{Database: db, Fill: func(t *testing.T) func() { return fill(t, db.SQL) }}
 }
 
 func mysqlValues() []storetest.ValueCase {

@@ -24,15 +24,21 @@ type Harness struct {
 	// Server returns an empty database on a server of the test's own, which may
 	// be killed. Nil for a dialect without servers.
 	Server func(t *testing.T) Server
-	DDL    DDL
-	Values []ValueCase
-	Quote  string // around a name in SQL, doubled inside
+	// Crowded returns an empty database on a server with few connections. Nil for
+	// a dialect without servers.
+	Crowded func(t *testing.T) Crowded
+	DDL     DDL
+	Values  []ValueCase
+	Quote   string // around a name in SQL, doubled inside
 }
 
 // Database is one database for one test.
 type Database struct {
 	Config store.Config // Driver, and where it is
 	SQL    *sql.DB      // past the store, for the fixture and for looking
+	// KillOne makes the server end one of the store's connections that does
+	// something, and returns how many that were. Nil where there are none.
+	KillOne func(t *testing.T) int
 	// Running returns an error while a statement of the store's still runs. Nil
 	// where nothing can be left running.
 	Running func() error
@@ -41,10 +47,17 @@ type Database struct {
 // Server is a database on a server that the test may hurt.
 type Server struct {
 	Database
-	Kill, Restart func()
+	Kill, Restart, Freeze, Thaw func()
 	// LoseCommit returns the configuration of a way to the server that loses the
 	// reply to the next COMMIT, once.
 	LoseCommit func() store.Config
+}
+
+// Crowded is a database on a server with few connections.
+type Crowded struct {
+	Database
+	// Fill takes every connection that the server has left, until release.
+	Fill func(t *testing.T) (release func())
 }
 
 // DDL is the fixture in a dialect's words.
@@ -83,6 +96,7 @@ func Run(t *testing.T, h Harness) {
 		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "concurrent migrate": testConcurrentMigrate,
 		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout, "pool size": testPoolSize, "connection age": testConnectionAge,
 		"health": testHealth, "plan": testPlan, "slow query": testSlowQuery, "lost commit": testLostCommit, "killed server": testKilledServer,
+		"killed connections": testKilledConnections, "no connections left": testNoConnectionsLeft, "frozen server": testFrozenServer,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
