@@ -16,6 +16,11 @@ type Ledger interface {
 	Reader
 	Steerer
 	Queues
+	Fleet
+}
+
+// Fleet tells who works, and on what.
+type Fleet interface {
 	// Workers lists the workers that are alive, and those that went lately.
 	Workers(ctx context.Context) ([]Worker, error)
 	// Running lists the jobs that run, those that began first come first, with

@@ -21,13 +21,18 @@ type dialect interface {
 	// describe reads a table's columns from the catalog; nil when there is no
 	// such table.
 	describe(ctx context.Context, db querier, schema, name string) (*table, error)
+	// diagnose says what a driver's error means.
+	diagnose(error) fault
+	advisor
+}
+
+// advisor is what a dialect asks its server for people's sake.
+type advisor interface {
 	// inspect reports what keeps the server, or tables that jobs write, from
 	// keeping promises: each a sentence that names what is wrong and the fix.
 	inspect(ctx context.Context, db querier, look inspection) ([]string, error)
 	// plan asks the database how it would run a SELECT, without values.
 	plan(ctx context.Context, db querier, text string) ([]string, error)
-	// diagnose says what a driver's error means.
-	diagnose(error) fault
 }
 
 // codec moves values between JSON and a column. Errors are *job.Failure.

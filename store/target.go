@@ -123,6 +123,10 @@ type Stats struct {
 // Stats returns the use of connections at this moment.
 func (t *Target) Stats() Stats {
 	s := t.slots.stats()
+	if t.writers != nil { // its own bound is no operation's: only those that wait for it count
+		w := t.writers.stats()
+		s.Waiting, s.Waits, s.WaitTime = s.Waiting+w.Waiting, s.Waits+w.Waits, s.WaitTime+w.WaitTime
+	}
 	s.Idle = t.pools.read.Stats().Idle
 	if t.pools.write != t.pools.read {
 		s.Idle += t.pools.write.Stats().Idle
