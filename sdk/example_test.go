@@ -31,6 +31,7 @@ func exampleServer() *httptest.Server {
 	answer("POST /v1/jobs/batch", 202, `{"accepted":1,"rejected":1,"items":[{"id":"0192f7a0-0000-7000-8000-000000000001"},{"error":{"status":422,"code":"unknown_kind","detail":"no kind db.upsert"}}]}`)
 	answer("GET /v1/jobs", 200, `{"items":[{"id":"0192f7a0-0000-7000-8000-000000000001","kind":"http.request","state":"archived","error":{"code":"exhausted","message":"10 attempts failed"}}],"next_cursor":""}`)
 	answer("POST /v1/jobs/{id}/cancel", 409, `{"status":409,"code":"terminal","detail":"the job has ended"}`)
+	answer("GET /v1/databases/{name}", 200, `{"name":"main","driver":"postgres","health":{"status":"degraded","effects":"present","detail":"fsync is off: set fsync = on in postgresql.conf"},"pool":{"in_use":50,"max":50,"workers":[]},"parked":1200}`)
 	return httptest.NewServer(mux)
 }
 
@@ -115,4 +116,24 @@ func ExampleProblem() {
 	// Output:
 	// true
 	// sdk: POST /v1/jobs/0192f7a0-0000-7000-8000-000000000001/cancel: 409 terminal: the job has ended
+}
+
+func ExampleClient_Database() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+
+	db, err := client.Database(context.Background(), "main")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("%s is %s: %s\n", db.Name, db.Health.Status, db.Health.Detail)
+	fmt.Printf("%d of %d in use, %d jobs wait for room\n", db.Pool.InUse, db.Pool.Max, db.Parked)
+	// Output:
+	// main is degraded: fsync is off: set fsync = on in postgresql.conf
+	// 50 of 50 in use, 1200 jobs wait for room
 }

@@ -110,7 +110,9 @@ func parkedLeft(f *fixture) {
 	id := f.accept(1, nil)[0]
 	f.run(w, id, job.Outcome{State: job.Retry, Error: &job.Error{Code: job.CodeConflict}})
 	f.due(id)
-	f.run(w, id, roomless("x"))
+	if j := f.run(w, id, roomless("x")); j.Error == nil || j.Error.Code != job.CodeConflict || j.Attempt != 1 || j.StartedAt.IsZero() {
+		f.t.Errorf("job = %+v, want it as its first attempt left it", j)
+	}
 	f.sql("UPDATE asyncops_jobs SET expires_at = 1 WHERE id = '%s'", id)
 	f.wantParked(w, "default", "x", 10, id) // it has begun before
 }

@@ -44,8 +44,12 @@ func (f fixture) work(n int) *crowd {
 func (c *crowd) one() {
 	for e := effect(); ; {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), 5*time.Second, job.ErrTimeout)
+		began := time.Now()
 		_, err := c.f.Run(ctx, logOp(string(e.Job)), e)
 		cancel()
+		if took := time.Since(began); took > 20*time.Second {
+			c.f.t.Errorf("a run came back after %s, want it soon after its timeout of 5s", took)
+		}
 		if err == nil {
 			c.done.Add(1)
 			return
