@@ -18,16 +18,16 @@ type dialect interface {
 	open(Config) (*pools, error)
 	grammar() grammar
 	codec() codec
+	// diagnose says what a driver's error means.
+	diagnose(error) fault
+	inquirer
+}
+
+// inquirer is what a dialect asks its server about.
+type inquirer interface {
 	// describe reads a table's columns from the catalog; nil when there is no
 	// such table.
 	describe(ctx context.Context, db querier, schema, name string) (*table, error)
-	// diagnose says what a driver's error means.
-	diagnose(error) fault
-	advisor
-}
-
-// advisor is what a dialect asks its server for people's sake.
-type advisor interface {
 	// inspect reports what keeps the server, or tables that jobs write, from
 	// keeping promises: each a sentence that names what is wrong and the fix.
 	inspect(ctx context.Context, db querier, look inspection) ([]string, error)
