@@ -18,7 +18,7 @@ type dialect struct {
 	// reads one array much faster than a list of as many values.
 	among func(ids []job.ID) schema.QueryAppender
 	// outcomes is the query of a row for each outcome.
-	outcomes func([]outcome) schema.QueryAppender
+	outcomes func(outcomes []outcome, parking bool) schema.QueryAppender
 	// skipLocked makes a SELECT pass over rows that others hold, and keep
 	// those that it returns for the rest of the transaction.
 	skipLocked string

@@ -30,11 +30,15 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 	}
 	outcomes = slices.Clone(outcomes)
 	slices.SortFunc(outcomes, func(a, b job.Outcome) int { return cmp.Compare(a.Job, b.Job) })
-	args, err := l.finishArgs(outcomes)
+	parking := slices.ContainsFunc(outcomes, parks)
+	args, err := l.finishArgs(outcomes, parking)
 	if err != nil {
 		return nil, l.wrap(err, "finish")
 	}
 	query := l.timed(finishQuery)
+	if parking {
+		query = l.timed(finishParking)
+	}
 	var written []run
 	if !slices.ContainsFunc(outcomes, keepsAttempt) {
 		err = l.again(ctx, func() error {
@@ -75,6 +79,10 @@ type run struct {
 // will take its place in the job's row.
 func keepsAttempt(o job.Outcome) bool { return o.State == job.Retry }
 
+// parks reports whether the run leaves its job to wait for a target, or did not
+// begin. Few do; the others are spared the columns for it.
+func parks(o job.Outcome) bool { return o.ParkedOn != "" || o.Unrun }
+
 // What a finished run changes. v_ columns come from the outcomes, the others
 // are those of the row before.
 const (
@@ -83,22 +91,26 @@ const (
 	// It ran, but not so that it counts.
 	finishUncounted = `(v_state IN ('parked', 'pending') AND verdict IS NULL AND v_verdict IS NULL)`
 
-	finishQuery = `WITH v (v_id, v_epoch, v_state, v_again, v_delay, v_result, v_code, v_message, v_private, v_summary,
-		v_parked, v_verdict, v_parked_on, v_unrun) AS (?outcomes)
-	UPDATE asyncops_jobs SET
+	finishColumns = `v_id, v_epoch, v_state, v_again, v_delay, v_result, v_code, v_message, v_private, v_summary, v_parked, v_verdict`
+	finishQuery   = `WITH v (` + finishColumns + `) AS (?outcomes) UPDATE asyncops_jobs SET
+	summary = CASE WHEN run_epoch = epoch THEN v_summary ELSE coalesce(v_summary, summary) END,
+	error_code = v_code, error_message = v_message, error_private = v_private, ` + finishRest
+
+	finishParking = `WITH v (` + finishColumns + `, v_parked_on, v_unrun) AS (?outcomes) UPDATE asyncops_jobs SET
+	summary = CASE WHEN run_epoch = epoch AND NOT v_unrun THEN v_summary ELSE coalesce(v_summary, summary) END,
+	error_code = CASE WHEN v_unrun THEN error_code ELSE v_code END,
+	error_message = CASE WHEN v_unrun THEN error_message ELSE v_message END,
+	error_private = CASE WHEN v_unrun THEN error_private ELSE v_private END,
+	parked_on = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked_on END,
+	started_at = CASE WHEN v_unrun AND epoch = 1 THEN NULL ELSE started_at END, ` + finishRest
+
+	finishRest = `
 	state = CASE WHEN ` + finishStops + ` THEN 'pending' ELSE v_state END,
 	verdict = CASE WHEN ` + finishStops + ` THEN ?canceled WHEN v_again THEN coalesce(v_verdict, verdict) END,
 	run_at = CASE WHEN ` + finishStops + ` THEN ?now WHEN v_again THEN ?now + v_delay ELSE run_at END,
 	attempt = attempt - CASE WHEN ` + finishUncounted + ` AND attempt > 0 THEN 1 ELSE 0 END,
 	run_epoch = CASE WHEN ` + finishUncounted + ` THEN 0 ELSE run_epoch END,
-	summary = CASE WHEN run_epoch = epoch AND NOT v_unrun THEN v_summary ELSE coalesce(v_summary, summary) END,
-	result = v_result,
-	error_code = CASE WHEN v_unrun THEN error_code ELSE v_code END,
-	error_message = CASE WHEN v_unrun THEN error_message ELSE v_message END,
-	error_private = CASE WHEN v_unrun THEN error_private ELSE v_private END,
-	parked = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked END,
-	parked_on = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked_on END,
-	started_at = CASE WHEN v_unrun AND epoch = 1 THEN NULL ELSE started_at END,
+	result = v_result, parked = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked END,
 	cancel_requested = cancel_requested AND NOT v_again,
 	finished_at = CASE WHEN v_again THEN NULL ELSE ?now END,
 	purge_at = CASE WHEN v_again THEN NULL ELSE ?now + coalesce(retention, ?retention) END
@@ -112,7 +124,7 @@ type finishArgs struct {
 	Retention int64                `bun:"retention"`
 }
 
-func (l *Ledger) finishArgs(outcomes []job.Outcome) (finishArgs, error) {
+func (l *Ledger) finishArgs(outcomes []job.Outcome, parking bool) (finishArgs, error) {
 	rows := make([]outcome, len(outcomes))
 	for i, o := range outcomes {
 		e := o.Error
@@ -131,10 +143,11 @@ func (l *Ledger) finishArgs(outcomes []job.Outcome) (finishArgs, error) {
 		}
 	}
 	canceled, err := json.Marshal(canceledVerdict)
-	return finishArgs{l.dialect.outcomes(rows), string(canceled), l.cfg.Retention.Microseconds()}, err
+	return finishArgs{l.dialect.outcomes(rows, parking), string(canceled), l.cfg.Retention.Microseconds()}, err
 }
 
-// outcome is one row of a finishQuery, in the order of its columns.
+// outcome is one row of a finishQuery, in the order of its columns. The last two
+// are those of finishParking only.
 type outcome struct {
 	id              job.ID
 	epoch           int64
@@ -151,7 +164,7 @@ type outcome struct {
 	unrun           bool
 }
 
-const outcomeColumns = 14
+const outcomeColumns = 12
 
 // verdictText is what the column verdict holds.
 func verdictText(v *job.Verdict) (*string, error) {

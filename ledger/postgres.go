@@ -58,7 +58,7 @@ func amongArray(ids []job.ID) schema.QueryAppender {
 }
 
 // outcomeArrays passes each column as one array.
-func outcomeArrays(outcomes []outcome) schema.QueryAppender {
+func outcomeArrays(outcomes []outcome, parking bool) schema.QueryAppender {
 	var c struct {
 		id                             []job.ID
 		epoch, delay                   []int64
@@ -77,11 +77,16 @@ func outcomeArrays(outcomes []outcome) schema.QueryAppender {
 	}
 	const query = `SELECT * FROM unnest(CAST(? AS uuid[]), CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS boolean[]),
 		CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS boolean[]), CAST(? AS text[]),
-		CAST(? AS text[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS boolean[]))`
+		CAST(? AS text[]), CAST(? AS text[])`
 	array := func(column any) any { return pgdialect.Array(column) }
-	return bun.SafeQuery(query, array(c.id), array(c.epoch), array(c.state), array(c.again), array(c.delay), array(c.result),
+	columns := []any{
+		array(c.id), array(c.epoch), array(c.state), array(c.again), array(c.delay), array(c.result),
 		array(c.code), array(c.message), array(c.private), array(c.summary), array(c.parked), array(c.verdict),
-		array(c.parkedOn), array(c.unrun))
+	}
+	if !parking {
+		return bun.SafeQuery(query+")", columns...)
+	}
+	return bun.SafeQuery(query+", CAST(? AS text[]), CAST(? AS boolean[]))", append(columns, array(c.parkedOn), array(c.unrun))...)
 }
 
 func (l *Ledger) openPostgres() error {

@@ -28,13 +28,19 @@ var sqlite = dialect{
 
 func amongList(ids []job.ID) schema.QueryAppender { return bun.SafeQuery("IN (?)", bun.List(ids)) }
 
-func outcomeRows(outcomes []outcome) schema.QueryAppender {
+func outcomeRows(outcomes []outcome, parking bool) schema.QueryAppender {
 	args := make([]any, 0, outcomeColumns*len(outcomes))
 	for _, o := range outcomes {
 		args = append(args, string(o.id), o.epoch, o.state, o.again, o.delay, o.result, o.code, o.message, o.private,
-			o.summary, o.parked, o.verdict, o.parkedOn, o.unrun)
+			o.summary, o.parked, o.verdict)
+		if parking {
+			args = append(args, o.parkedOn, o.unrun)
+		}
 	}
-	const row = ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	row := ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	if parking {
+		row = ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	}
 	return bun.SafeQuery("VALUES "+strings.Repeat(row, len(outcomes))[2:], args...)
 }
 

@@ -5,7 +5,6 @@ ALTER TABLE asyncops_jobs ADD COLUMN parked_on text;
 -- Jobs that wait for room in a target, in the order in which they get it. A
 -- release that does not know the column leaves it set when it claims a job:
 -- the state decides.
-CREATE INDEX asyncops_jobs_parked_on ON asyncops_jobs (parked_on, queue, id) WHERE parked_on IS NOT NULL;
-CREATE INDEX asyncops_jobs_parked_expires ON asyncops_jobs (expires_at) WHERE expires_at IS NOT NULL AND parked_on IS NOT NULL;
+CREATE INDEX asyncops_jobs_parked_on ON asyncops_jobs (parked_on, queue, id, expires_at) WHERE parked_on IS NOT NULL;
 
 ALTER TABLE asyncops_workers ADD COLUMN pools text;  -- JSON object by database, as of beat_at
