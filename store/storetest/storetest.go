@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 
@@ -27,6 +28,9 @@ type Harness struct {
 	DDL    DDL
 	Values []ValueCase
 	Quote  string // around a name in SQL, doubled inside
+	// Transfer is the args of the db.transaction that docs/transactions.md shows:
+	// 25 from account 17 to account 42.
+	Transfer string
 }
 
 // Database is one database for one test.
@@ -36,6 +40,9 @@ type Database struct {
 	// Running returns an error while a statement of the store's still runs. Nil
 	// where nothing can be left running.
 	Running func() error
+	// Waiting returns an error unless n statements of the store's wait for locks.
+	// The answer may be 100 ms old. Nil where nobody can tell.
+	Waiting func(n int) error
 }
 
 // Server is a database on a server that the test may hurt.
@@ -45,6 +52,10 @@ type Server struct {
 	// LoseCommit returns the configuration of a way to the server that loses the
 	// reply to the next COMMIT, once.
 	LoseCommit func() store.Config
+	// Addr is where the server is, and Through the configuration of a way to it
+	// by another address.
+	Addr    func() string
+	Through func(addr string) store.Config
 }
 
 // DDL is the fixture in a dialect's words.
@@ -59,6 +70,9 @@ type DDL struct {
 	Log string
 	// Slow makes the view slow, whose reading takes 30 seconds.
 	Slow string
+	// Transfers makes the table transfers: id, of the database's own counting;
+	// source, target, integers; amount, an exact number.
+	Transfers string
 	// Undo makes a write to log delete every row of asyncops_effects, as a
 	// database does that rolls back behind one's back.
 	Undo string
@@ -75,7 +89,7 @@ type ValueCase struct {
 
 // Run runs the suite.
 func Run(t *testing.T, h Harness) {
-	for name, test := range map[string]func(*testing.T, Harness){
+	tests := map[string]func(*testing.T, Harness){
 		"select": testSelect, "where": testWhere, "insert one": testInsertOne, "insert many": testInsertMany,
 		"on conflict": testOnConflict, "concurrent upserts": testConcurrentUpserts, "update": testUpdate, "delete": testDelete, "values": testValues, "names": testNames,
 		"registry": testRegistry, "schema change": testSchemaChange, "errors": testErrors,
@@ -83,7 +97,9 @@ func Run(t *testing.T, h Harness) {
 		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "concurrent migrate": testConcurrentMigrate,
 		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout,
 		"health": testHealth, "slow query": testSlowQuery, "lost commit": testLostCommit, "killed server": testKilledServer,
-	} {
+	}
+	maps.Copy(tests, transactions())
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, h)
