@@ -145,6 +145,8 @@ func TestLimitedKeys(t *testing.T) {
 		{"other client", limitedKey, "POST", "/v1/jobs", `{"kind":"http.request","args":{"method":"GET","path":"/"}}`, 403},
 		{"allowed database", targetKey, "POST", "/v1/jobs", insert, 202},
 		{"other database", targetKey, "POST", "/v1/jobs", `{"kind":"db.insert_one","args":{"database":"sealed","table":"users","values":{"a":1}}}`, 403},
+		{"transaction on the allowed database", targetKey, "POST", "/v1/jobs", `{"kind":"db.transaction","args":{"operations":[{"op":"insert_one","table":"users","values":{"a":1}}]}}`, 202},
+		{"transaction on another database", targetKey, "POST", "/v1/jobs", `{"kind":"db.transaction","args":{"database":"sealed","operations":[{"op":"insert_one","table":"users","values":{"a":1}}]}}`, 403},
 		{"dry run", limitedKey, "POST", "/v1/jobs?dry_run=true", insert, 403},
 		{"job of another queue", limitedKey, "GET", "/v1/jobs/" + string(criticalID), "", 403},
 		{"job of another database", limitedKey, "GET", "/v1/jobs/" + string(dbID), "", 403},

@@ -103,6 +103,8 @@ func (p *principal) permitTask(task tasks.Task) error {
 	switch t := task.(type) {
 	case *tasks.DB:
 		return limited(p.databases, "database", t.Database)
+	case *tasks.Transaction:
+		return limited(p.databases, "database", t.Database)
 	case *tasks.HTTP:
 		return limited(p.clients, "client", t.Client)
 	}

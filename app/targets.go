@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/asyncops/asyncops/clients"
+	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/store"
 	"github.com/asyncops/asyncops/tasks"
@@ -45,17 +46,33 @@ func named[T any](all map[string]T, name string) (T, bool) {
 	return v, ok
 }
 
-// Delivery says what the task's effect is worth.
+// Delivery says what the task's effect is worth: that of a transaction as much
+// as that of its weakest step.
 func (t targets) Delivery(task tasks.Task) (job.Delivery, error) {
-	db, ok := task.(*tasks.DB)
-	if !ok {
+	var database string
+	var ops []dbop.Operation
+	switch task := task.(type) {
+	case *tasks.DB:
+		database, ops = task.Database, []dbop.Operation{task.Operation}
+	case *tasks.Transaction:
+		database = task.Database
+		for _, step := range task.Transaction.Steps {
+			ops = append(ops, step.Operation)
+		}
+	default:
 		return job.AtLeastOnce, nil
 	}
-	target := t.databases[db.Database]
-	if db.Operation.Op.Writes() && target.EffectsMissing() {
-		return "", job.ErrEffectsMissing
+	target := t.databases[database]
+	delivery := job.ExactlyOnceEffect
+	for _, op := range ops {
+		if op.Writes() && target.EffectsMissing() {
+			return "", job.ErrEffectsMissing
+		}
+		if worth := target.Delivery(op.Op); worth != job.ExactlyOnceEffect {
+			delivery = worth
+		}
 	}
-	return target.Delivery(db.Operation.Op), nil
+	return delivery, nil
 }
 
 // RunOnce reports whether a run of the task that was lost must not be repeated.
@@ -74,6 +91,8 @@ func (t targets) Plan(ctx context.Context, task tasks.Task) (json.RawMessage, er
 			return nil, err
 		}
 		return json.Marshal(plan)
+	case *tasks.Transaction:
+		return t.planTransaction(task)
 	case *tasks.HTTP:
 		preview, err := t.upstreams[task.Client].DryRun(task.Request)
 		if err != nil {
@@ -115,4 +134,31 @@ func (t targets) planOperation(ctx context.Context, task *tasks.DB) (*operationP
 		plan.Record = target.Registry().RecordSQL()
 	}
 	return plan, nil
+}
+
+func (t targets) planTransaction(task *tasks.Transaction) (json.RawMessage, error) {
+	target := t.databases[task.Database]
+	statements, err := target.Registry().ExplainTransaction(task.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	type step struct {
+		Op  dbop.Op `json:"op"`
+		As  string  `json:"as,omitempty"`
+		SQL string  `json:"sql"`
+	}
+	steps := make([]step, len(statements))
+	for i, s := range task.Transaction.Steps {
+		steps[i] = step{s.Op, s.As, statements[i]}
+	}
+	var record []string
+	if delivery, err := t.Delivery(task); err == nil && delivery == job.ExactlyOnceEffect && task.Transaction.Writes() {
+		record = target.Registry().RecordSQL()
+	}
+	return json.Marshal(struct {
+		Database   string         `json:"database"`
+		Isolation  dbop.Isolation `json:"isolation,omitempty"`
+		Operations []step         `json:"operations"`
+		Record     []string       `json:"record,omitempty"`
+	}{task.Database, task.Transaction.Isolation, steps, record})
 }

@@ -19,7 +19,7 @@ var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
 func (p *Parser) value(raw jsontext.Value, pointer string) (Value, bool) {
 	s := shapeOf(raw)
 	if s.operator == "" {
-		return p.literal(raw, pointer)
+		return p.plain(raw, pointer)
 	}
 	switch at := member(pointer, s.operator); {
 	case s.members > 1:
@@ -28,10 +28,28 @@ func (p *Parser) value(raw jsontext.Value, pointer string) (Value, bool) {
 		return p.bytes(s.operand, at)
 	case s.operator == "$literal":
 		return p.literal(s.operand, at)
+	case s.operator == refOperator && p.inStep():
+		return p.reference(s.operand, at)
+	case p.inStep():
+		p.unknownOperator(s.operator, at, "$literal", "$base64", refOperator)
 	default:
 		p.unknownOperator(s.operator, at, "$literal", "$base64")
 	}
 	return Value{}, false
+}
+
+// plain reads a literal that is no operator; in a step there may be references
+// inside of it.
+func (p *Parser) plain(raw jsontext.Value, pointer string) (Value, bool) {
+	value, ok := p.literal(raw, pointer)
+	if !ok || value.Kind != JSON || !p.inStep() {
+		return value, ok
+	}
+	found, ok := p.template(raw, pointer)
+	if found {
+		value.Kind = Template
+	}
+	return value, ok
 }
 
 // literal reads a value as it stands, whatever its members are called.
@@ -172,6 +190,10 @@ func (p *Parser) inc(column string, raw jsontext.Value, pointer string) (Assignm
 			return Assignment{}, false
 		}
 	default:
+		if s := shapeOf(raw); p.inStep() && s.members == 1 && s.operator == refOperator {
+			value, ok := p.reference(s.operand, member(pointer, refOperator))
+			return Assignment{Column: column, Op: Inc, Value: value}, ok
+		}
 		p.wrongType(pointer, "a number", raw)
 		return Assignment{}, false
 	}

@@ -50,6 +50,9 @@ type Operation struct {
 	ChunkSize   int // rows per statement of insert_many; zero lets the dialect choose
 }
 
+// Writes reports whether the operation changes rows.
+func (o Operation) Writes() bool { return o.Op.Writes() }
+
 // Order is one column to sort by.
 type Order struct {
 	Column     string

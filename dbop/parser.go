@@ -53,6 +53,8 @@ type Parser struct {
 	errs       []job.FieldError
 	conditions int
 	values     int
+	steps      []string // names of a transaction's; nil outside of one
+	step       int      // the one that is read
 }
 
 // Refs returns every mention of a column in what Where has read, in order.

@@ -76,7 +76,7 @@ func (p *Parser) comparisons(column string, raw jsontext.Value, pointer string) 
 		case s.members == 0:
 			p.Fail(pointer, CodeEmptyWhere, `names no comparison; to compare with an empty object write {"$literal":{}}`)
 			return nil
-		case s.operator != "" && s.operator != "$literal" && s.operator != "$base64":
+		case s.operator != "" && s.operator != "$literal" && s.operator != "$base64" && (s.operator != refOperator || !p.inStep()):
 			return p.operators(column, raw, pointer)
 		}
 	}
@@ -114,21 +114,30 @@ func (p *Parser) compare(column string, op CompareOp, raw jsontext.Value, pointe
 	if !ok || !p.condition(pointer) {
 		return nil
 	}
+	cond, code, fault := comparison(column, op, value)
+	if fault != "" {
+		p.Fail(pointer, code, "%s", fault)
+		return nil
+	}
+	return []Cond{cond}
+}
+
+// comparison is a comparison with one value, or what is wrong with it.
+func comparison(column string, op CompareOp, value Value) (cond Cond, code, fault string) {
+	looksLike := op == Like && value.Kind != Reference
 	switch {
 	case value.Kind == Null && (op == Eq || op == Ne):
-		return []Cond{IsNull{Column: column, Negated: op == Ne}}
+		return IsNull{Column: column, Negated: op == Ne}, "", ""
 	case value.Kind == Null:
-		p.Fail(pointer, strictjson.CodeInvalidValue, `nothing compares with null; write {"$null":true} or {"$null":false}`)
-	case op == Like && value.Kind != String:
-		p.wrongType(pointer, "a string", raw)
-	case op == Like && strings.HasSuffix(strings.ReplaceAll(value.Text, `\\`, ""), `\`):
-		p.Fail(pointer, strictjson.CodeInvalidValue, `the pattern ends in a \ that escapes nothing; write \\`)
-	case op != Eq && op != Ne && value.Kind == JSON:
-		p.wrongType(pointer, "a number, a string or a boolean", raw)
-	default:
-		return []Cond{Compare{Column: column, Op: op, Value: value}}
+		return nil, strictjson.CodeInvalidValue, `nothing compares with null; write {"$null":true} or {"$null":false}`
+	case looksLike && value.Kind != String:
+		return nil, strictjson.CodeWrongType, "want a string, got " + value.written()
+	case looksLike && strings.HasSuffix(strings.ReplaceAll(value.Text, `\\`, ""), `\`):
+		return nil, strictjson.CodeInvalidValue, `the pattern ends in a \ that escapes nothing; write \\`
+	case op != Eq && op != Ne && (value.Kind == JSON || value.Kind == Template):
+		return nil, strictjson.CodeWrongType, "want a number, a string or a boolean, got " + value.written()
 	}
-	return nil
+	return Compare{Column: column, Op: op, Value: value}, "", ""
 }
 
 // among reads the values of $in and $nin. A null among them stands for rows
@@ -157,15 +166,20 @@ func (p *Parser) among(column string, negated bool, raw jsontext.Value, pointer 
 			in.Values = append(in.Values, value)
 		}
 	}
-	switch isNull := (IsNull{Column: column, Negated: negated}); {
+	return []Cond{orNull(in, null)}
+}
+
+// orNull is among the values, or null if that is one of them.
+func orNull(in In, null bool) Cond {
+	switch isNull := (IsNull{Column: in.Column, Negated: in.Negated}); {
 	case !null:
-		return []Cond{in}
+		return in
 	case len(in.Values) == 0:
-		return []Cond{isNull}
-	case negated:
-		return []Cond{And{in, isNull}}
+		return isNull
+	case in.Negated:
+		return And{in, isNull}
 	default:
-		return []Cond{Or{in, isNull}}
+		return Or{in, isNull}
 	}
 }
 

@@ -15,8 +15,8 @@ func (l *load) settle(t testing.TB, lastFault time.Time) []jobView {
 	l.stop(t)
 	ids := l.ids()
 	l.system.awaitCount(t, recovery-time.Since(lastFault), "completed", len(ids))
-	t.Logf("%d inserts, %d additions, %d posts completed %s after the last fault; %d submissions had to be repeated, %d of them had been accepted before",
-		l.count(inserting), l.count(adding), l.count(posting), time.Since(lastFault).Round(time.Millisecond), l.repeated.Load(), l.replayed.Load())
+	t.Logf("%d inserts, %d additions, %d transfers, %d posts completed %s after the last fault; %d submissions had to be repeated, %d of them had been accepted before",
+		l.count(inserting), l.count(adding), l.count(transferring), l.count(posting), time.Since(lastFault).Round(time.Millisecond), l.repeated.Load(), l.replayed.Load())
 	jobs := l.system.requireCompleted(t, ids)
 	l.requireRuns(t, jobs)
 	l.requireEffects(t)
@@ -91,13 +91,18 @@ func checkRecord(j jobView, runs []attemptView) error {
 // requireEffects counts what happened in the target.
 func (l *load) requireEffects(t testing.TB) {
 	t.Helper()
-	inserts, additions := l.count(inserting), l.count(adding)
+	inserts, additions, transfers := l.count(inserting), l.count(adding), l.count(transferring)
 	requireNumber(t, l.target.db, inserts, "SELECT count(*) FROM facts")
 	requireNumber(t, l.target.db, inserts, "SELECT count(DISTINCT n) FROM facts")
 	requireNumber(t, l.target.db, additions, "SELECT sum(total) FROM counters")
 	requireNumber(t, l.target.db, additions, "SELECT count(*) FROM journal")
 	requireNumber(t, l.target.db, additions, "SELECT count(DISTINCT n) FROM journal")
-	requireNumber(t, l.target.db, inserts+additions, "SELECT count(*) FROM asyncops_effects WHERE outcome = 'done'")
+	requireNumber(t, l.target.db, transfers, "SELECT count(*) FROM transfers")
+	requireNumber(t, l.target.db, transfers, "SELECT count(DISTINCT n) FROM transfers")
+	requireNumber(t, l.target.db, 0, "SELECT sum(balance) FROM accounts")
+	requireNumber(t, l.target.db, 0, `SELECT count(*) FROM accounts WHERE balance <>
+		(SELECT count(*) FROM transfers WHERE target = accounts.id) - (SELECT count(*) FROM transfers WHERE source = accounts.id)`)
+	requireNumber(t, l.target.db, inserts+additions+transfers, "SELECT count(*) FROM asyncops_effects WHERE outcome = 'done'")
 }
 
 // requirePosts counts what arrived at the upstream: under one key for each

@@ -40,9 +40,10 @@ type load struct {
 type sort int
 
 const (
-	inserting sort = iota // a row into facts
-	adding                // 1 to a counter, which notes it in the journal
-	posting               // a request to the upstream
+	inserting    sort = iota // a row into facts
+	adding                   // 1 to a counter, which notes it in the journal
+	posting                  // a request to the upstream
+	transferring             // 1 from one account to another, in a transaction that notes it in transfers
 	sorts
 )
 
@@ -59,10 +60,11 @@ func newLoad(t testing.TB, s *system, target *target) *load {
 	t.Cleanup(l.submitting.Wait) // the test's context has ended by then
 	execute(t, target.db, target.slowInserts...)
 	for i := range counters {
-		execute(t, target.db, fmt.Sprintf("INSERT INTO counters VALUES (%d, 0, NULL)", i))
+		execute(t, target.db, fmt.Sprintf("INSERT INTO counters VALUES (%d, 0, NULL)", i), fmt.Sprintf("INSERT INTO accounts VALUES (%d, 0)", i))
 	}
-	s.table("facts")
-	s.table("counters")
+	for _, table := range []string{"facts", "counters", "accounts", "transfers"} {
+		s.table(table)
+	}
 	s.upstream(l.upstream)
 	l.upstream.answerAfter(postPath, 100*time.Millisecond)
 	return l
@@ -71,6 +73,8 @@ func newLoad(t testing.TB, s *system, target *target) *load {
 // sortOf says what the job with the number does.
 func sortOf(n int) sort {
 	switch n % 10 {
+	case 7:
+		return transferring
 	case 8:
 		return adding
 	case 9:
@@ -89,11 +93,31 @@ func (l *load) job(n int) object {
 		}}
 	case posting:
 		j = object{"kind": "http.request", "args": object{"client": "up", "method": "POST", "path": postPath, "body": object{"n": n}}}
+	case transferring:
+		j = transfer(n)
 	default:
 		j = insert("facts", n)
 	}
 	j["idempotency_key"] = fmt.Sprintf("job-%d", n)
 	return j
+}
+
+// transfer is a transaction on two accounts, always in the same order: that
+// deadlocks are survived is shown elsewhere, and each takes a second here.
+func transfer(n int) object {
+	source := n / 10 % counters
+	target := (source + 1 + n/100%(counters-1)) % counters
+	change := func(id int) object {
+		amount := 1
+		if id == source {
+			amount = -1
+		}
+		return object{"op": "update_one", "table": "accounts", "where": object{"id": id}, "values": object{"balance": object{"$inc": amount}}, "expect_rows": 1}
+	}
+	return object{"kind": "db.transaction", "args": object{"operations": []object{
+		change(min(source, target)), change(max(source, target)),
+		{"op": "insert_one", "table": "transfers", "values": object{"n": n, "source": source, "target": target}},
+	}}}
 }
 
 // note keeps account of what was accepted.

@@ -53,12 +53,14 @@ type server interface {
 	Restart()
 }
 
-// Tables for jobs. Nothing in facts, and nothing in journal, keeps out a second
-// row for the same effect.
+// Tables for jobs. Nothing in facts, journal and transfers keeps out a second row
+// for the same effect.
 var tables = []string{
 	`CREATE TABLE facts (n integer)`,
 	`CREATE TABLE counters (id integer PRIMARY KEY, total integer NOT NULL, latest integer)`,
 	`CREATE TABLE journal (n integer)`,
+	`CREATE TABLE accounts (id integer PRIMARY KEY, balance integer NOT NULL)`,
+	`CREATE TABLE transfers (n integer, source integer, target integer)`,
 }
 
 // execute runs statements that must succeed.

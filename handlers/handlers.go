@@ -20,6 +20,7 @@ import (
 // Database runs operations; *store.Target is one.
 type Database interface {
 	Run(ctx context.Context, op dbop.Operation, effect *store.Effect) (*store.Result, error)
+	RunTransaction(ctx context.Context, txn dbop.Transaction, effect *store.Effect) (*store.Result, error)
 	Seal(ctx context.Context, e store.Effect) (stored json.RawMessage, applied bool, err error)
 }
 
@@ -65,6 +66,8 @@ func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
 	switch task := task.(type) {
 	case *tasks.DB:
 		return h.database(ctx, j, task)
+	case *tasks.Transaction:
+		return h.transaction(ctx, j, task)
 	case *tasks.HTTP:
 		return h.request(ctx, j, task)
 	case *tasks.Noop:
@@ -91,9 +94,19 @@ func (h *Handlers) Seal(ctx context.Context, j *job.Job) (result json.RawMessage
 	if err != nil {
 		return nil, false, invalid(err)
 	}
-	db, ok := task.(*tasks.DB)
-	if !ok || !db.Operation.Op.Writes() {
+	database := ""
+	switch task := task.(type) {
+	case *tasks.DB:
+		if task.Operation.Writes() {
+			database = task.Database
+		}
+	case *tasks.Transaction:
+		if task.Transaction.Writes() {
+			database = task.Database
+		}
+	}
+	if database == "" {
 		return nil, false, nil
 	}
-	return h.databases[db.Database].Seal(ctx, effectOf(j))
+	return h.databases[database].Seal(ctx, effectOf(j))
 }

@@ -19,16 +19,26 @@ import (
 // fake is a database, an upstream and the targets that know them as "main" and
 // "crm". It remembers what it was asked.
 type fake struct {
-	operation dbop.Operation
-	effect    *store.Effect
-	sealed    *store.Effect
-	request   httpop.Request
-	err       error
+	operation   dbop.Operation
+	transaction dbop.Transaction
+	replayed    bool
+	effect      *store.Effect
+	sealed      *store.Effect
+	request     httpop.Request
+	err         error
 }
 
 func (f *fake) Run(_ context.Context, op dbop.Operation, effect *store.Effect) (*store.Result, error) {
 	f.operation, f.effect = op, effect
 	return &store.Result{JSON: json.RawMessage(`{"rows_affected":1}`), Rows: 1}, f.err
+}
+
+func (f *fake) RunTransaction(_ context.Context, txn dbop.Transaction, effect *store.Effect) (*store.Result, error) {
+	f.transaction, f.effect = txn, effect
+	if f.replayed {
+		return &store.Result{JSON: json.RawMessage(`{"results":[{},{}]}`), Replayed: true}, f.err
+	}
+	return &store.Result{JSON: json.RawMessage(`{"results":[{},{}]}`), Rows: 3, Steps: []int64{1, 2}}, f.err
 }
 
 func (f *fake) Seal(_ context.Context, e store.Effect) (json.RawMessage, bool, error) {
@@ -81,6 +91,58 @@ func TestDatabase(t *testing.T) {
 	}
 	if want := `{"database":"main","operation":"insert_one","table":"users","rows":1}`; string(result.Summary) != want {
 		t.Errorf("summary = %s, want %s", result.Summary, want)
+	}
+}
+
+const (
+	transfer = `{"isolation":"serializable","operations":[{"op":"update_one","as":"from","table":"accounts","where":{"id":1},"values":{"balance":{"$inc":-1}}},` +
+		`{"op":"select_many","table":"accounts"}]}`
+	reads = `{"operations":[{"op":"select_many","table":"accounts"},{"op":"select_one","table":"accounts"}]}`
+)
+
+func TestTransaction(t *testing.T) {
+	t.Parallel()
+	j := &job.Job{ID: id, Kind: "db.transaction", Generation: 2, Delivery: job.ExactlyOnceEffect, Args: json.RawMessage(transfer)}
+	for _, test := range []struct {
+		name     string
+		replayed bool
+		summary  string
+	}{
+		{"first", false, `{"database":"main","operation":"transaction","isolation":"serializable","steps":[{"operation":"update_one","table":"accounts","as":"from","rows":1},` +
+			`{"operation":"select_many","table":"accounts","rows":2}],"rows":3}`},
+		{"replayed", true, `{"database":"main","operation":"transaction","isolation":"serializable","steps":[{"operation":"update_one","table":"accounts","as":"from"},` +
+			`{"operation":"select_many","table":"accounts"}],"rows":0,"replayed":true}`},
+	} {
+		f := &fake{replayed: test.replayed}
+		result, err := newHandlers(f).Run(t.Context(), j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (store.Effect{Job: id, Generation: 2, Required: true}); f.effect == nil || *f.effect != want {
+			t.Errorf("%s: effect = %+v, want %+v", test.name, f.effect, want)
+		}
+		if len(f.transaction.Steps) != 2 || f.transaction.Isolation != dbop.Serializable {
+			t.Errorf("%s: transaction = %+v, want that of the args", test.name, f.transaction)
+		}
+		if string(result.Value) != `{"results":[{},{}]}` || string(result.Summary) != test.summary {
+			t.Errorf("%s: result = %s, summary = %s, want the store's and %s", test.name, result.Value, result.Summary, test.summary)
+		}
+	}
+	f := &fake{}
+	if _, applied, err := newHandlers(f).Seal(t.Context(), j); !applied || err != nil || f.sealed == nil {
+		t.Errorf("Seal = %v, %v, want what the store says", applied, err)
+	}
+}
+
+func TestReadingTransactionHasNoEffect(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	j := &job.Job{ID: id, Kind: "db.transaction", Args: json.RawMessage(reads)}
+	if _, err := newHandlers(f).Run(t.Context(), j); err != nil || f.effect != nil {
+		t.Errorf("Run = %v, effect = %+v, want none", err, f.effect)
+	}
+	if _, applied, err := newHandlers(f).Seal(t.Context(), j); applied || err != nil || f.sealed != nil {
+		t.Errorf("Seal = %v, %v, store asked: %v; want nothing to seal", applied, err, f.sealed != nil)
 	}
 }
 

@@ -71,6 +71,10 @@ func (q *builder) value(v dbop.Value, c columnInfo) {
 		}
 		return
 	}
+	if v.Kind == dbop.Reference || v.Kind == dbop.Template {
+		q.fail(job.Permanent(job.CodeInvalid, "column %q: a reference stands for a value in a transaction only", c.name))
+		return
+	}
 	b, err := q.codec.literal(q.b, v, c)
 	if err != nil {
 		q.fail(err)

@@ -53,9 +53,11 @@ func (c *catalog) table(ctx context.Context, full string) (*table, error) {
 	return t, nil
 }
 
-// forget drops what is known of a table.
-func (c *catalog) forget(full string) {
+// forget drops what is known of tables.
+func (c *catalog) forget(tables ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.tables, full)
+	for _, full := range tables {
+		delete(c.tables, full)
+	}
 }

@@ -59,6 +59,7 @@ type grammar struct {
 	returning       bool   // INSERT … RETURNING; else rows are read back
 	onConflict      bool   // ON CONFLICT; else rows in the way are looked for
 	deleteFrom      string // up to the table
+	oneWriter       bool   // transactions that write run one after the other, and all are serializable
 	// statementGrace is how much longer than statement_timeout we wait where the
 	// server keeps that time itself; 0 where it does not.
 	statementGrace time.Duration
@@ -77,6 +78,11 @@ type effectsWords struct {
 	// inTransaction is a condition that holds inside of a transaction only; empty
 	// where a transaction cannot end without an error.
 	inTransaction string
+	// recordUnread stores a result where a serializable transaction is held to
+	// what it has read, the neighbours of a row in its index included: %s of the
+	// job, %d, '%s' and %s of the new row, '%s' of the old. It returns true if
+	// the row was there. Empty where an UPDATE by key reads its row only.
+	recordUnread string
 	// prune deletes rows of jobs before an id and made before a time, at most so
 	// many: %s, '%s', %d.
 	prune string

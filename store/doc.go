@@ -14,6 +14,11 @@
 // A frozen writer of an SQLite file blocks the file: nothing can be fenced
 // there until it moves again.
 //
+// A transaction of several steps is the same with more in the middle: one row in
+// asyncops_effects, one result, and whatever fails in a step undoes all of them.
+// Each step is run as a single operation is, after what it refers to of earlier
+// results has been put in.
+//
 // Where a column is NULL, every comparison with it is unknown, as in SQL, and
 // so is its negation: {"age": {"$ne": 5}} and {"$not": {"age": 5}} leave out
 // the rows whose age is NULL.

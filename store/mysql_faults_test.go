@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,15 +22,7 @@ var bothCounters = dbop.Operation{Op: dbop.UpdateMany, Table: "counters", Where:
 func (f mysqlFixture) waitForLock() {
 	f.t.Helper()
 	const interval = 200 * time.Millisecond // the server shows the same transactions again to who asks more often than every 100 ms
-	testkit.Eventually(f.t, 10*time.Second, interval, func() error {
-		var n int
-		err := f.db.SQL.QueryRowContext(f.t.Context(), `SELECT COUNT(*) FROM information_schema.INNODB_TRX AS x
-			JOIN information_schema.PROCESSLIST AS p ON p.ID = x.trx_mysql_thread_id WHERE p.DB = DATABASE() AND x.trx_state = 'LOCK WAIT'`).Scan(&n)
-		if err == nil && n == 0 {
-			err = errors.New("nobody waits for a lock")
-		}
-		return err
-	})
+	testkit.Eventually(f.t, 10*time.Second, interval, func() error { return f.db.Waiting(1) })
 }
 
 func (f mysqlFixture) wantCounters(want string) {

@@ -17,9 +17,10 @@ import (
 var mysqlDDL = storetest.DDL{
 	Users: `CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(200) UNIQUE, name VARCHAR(100), age INT,
 		balance DECIMAL(20, 2), active BOOLEAN NOT NULL DEFAULT true, seen_at TIMESTAMP(6) NULL)`,
-	Log:  `CREATE TABLE log (nonce TEXT)`,
-	Slow: `CREATE VIEW slow AS SELECT 1 AS id, SLEEP(30) AS slept`,
-	Undo: `CREATE TRIGGER undoes AFTER INSERT ON log FOR EACH ROW DELETE FROM asyncops_effects`,
+	Log:       `CREATE TABLE log (nonce TEXT)`,
+	Slow:      `CREATE VIEW slow AS SELECT 1 AS id, SLEEP(30) AS slept`,
+	Transfers: `CREATE TABLE transfers (id BIGINT AUTO_INCREMENT PRIMARY KEY, source INT, target INT, amount DECIMAL(20, 2))`,
+	Undo:      `CREATE TRIGGER undoes AFTER INSERT ON log FOR EACH ROW DELETE FROM asyncops_effects`,
 }
 
 func TestMariaDB(t *testing.T) {
@@ -28,7 +29,7 @@ func TestMariaDB(t *testing.T) {
 		Database: func(t *testing.T) storetest.Database { return openMySQL(t, testkit.MariaDBDatabase(t)) },
 		Server:   func(t *testing.T) storetest.Server { return mysqlServer(t, startMariaDB(t)) },
 		Crowded:  mysqlCrowded,
-		DDL:      mysqlDDL, Values: mysqlValues(), Quote: "`",
+		DDL:      mysqlDDL, Values: mysqlValues(), Quote: "`", Transfer: documentedTransfer(t),
 	})
 }
 
@@ -53,7 +54,7 @@ func TestMySQL(t *testing.T) {
 	storetest.Run(t, storetest.Harness{
 		Database: func(t *testing.T) storetest.Database { return openMySQL(t, server.Database(t)) },
 		Server:   func(t *testing.T) storetest.Server { return mysqlServer(t, startMariaDB(t, asMySQL("8.4.1"))) },
-		DDL:      ddl, Values: mysqlValues(), Quote: "`",
+		DDL:      ddl, Values: mysqlValues(), Quote: "`", Transfer: documentedTransfer(t),
 	})
 }
 
@@ -95,20 +96,32 @@ func openMySQL(t testing.TB, dsn string) storetest.Database {
 			}
 			return err
 		},
+		Waiting: func(want int) error {
+			var n int
+			err := db.QueryRowContext(context.Background(), `SELECT COUNT(*) FROM information_schema.INNODB_TRX AS x
+				JOIN information_schema.PROCESSLIST AS p ON p.ID = x.trx_mysql_thread_id WHERE p.DB = DATABASE() AND x.trx_state = 'LOCK WAIT'`).Scan(&n)
+			if err == nil && n != want {
+				err = fmt.Errorf("%d statements wait for a lock, want %d", n, want)
+			}
+			return err
+		},
 	}
 }
 
 func mysqlServer(t *testing.T, server *testkit.MariaDBServer) storetest.Server {
 	t.Helper()
 	db := openMySQL(t, server.Database(t))
+	through := func(addr string) store.Config {
+		cfg := db.Config
+		cfg.MySQL.Address = addr
+		return cfg
+	}
 	return storetest.Server{
-		Database: db, Kill: server.Kill, Restart: server.Restart, Freeze: server.Freeze, Thaw: server.Thaw,
+		Database: db, Kill: server.Kill, Restart: server.Restart, Freeze: server.Freeze, Thaw: server.Thaw, Addr: server.Addr, Through: through,
 		LoseCommit: func() store.Config {
 			proxy := testkit.Proxy(t, server.Addr())
 			proxy.LoseReply(func(request []byte) bool { return bytes.Contains(request, []byte("\x03COMMIT")) }) // a query, not READ COMMITTED
-			cfg := db.Config
-			cfg.MySQL.Address = proxy.Addr()
-			return cfg
+			return through(proxy.Addr())
 		},
 	}
 }

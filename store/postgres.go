@@ -74,6 +74,11 @@ func newPostgres() postgres {
 		effects: effectsWords{
 			onDuplicate: " ON CONFLICT DO NOTHING",
 			prune:       pruneByKey,
+			// A row that was there is locked before it is updated, which its new
+			// version's xmax shows. A plain UPDATE would lock a page of the index, or the
+			// table, against the rows of every other serializable transaction.
+			recordUnread: `INSERT INTO asyncops_effects AS e (job_id, generation, outcome, result) VALUES (%s, %d, '%s', %s)
+	ON CONFLICT (job_id, generation) DO UPDATE SET result = EXCLUDED.result WHERE e.outcome = '%s' RETURNING e.xmax::text <> '0'`,
 			create: `CREATE TABLE IF NOT EXISTS asyncops_effects (
 	job_id     uuid        NOT NULL,
 	generation integer     NOT NULL,

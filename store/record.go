@@ -111,8 +111,9 @@ func asText(value any) string {
 
 // record stores the result in the effect's row. It is the transaction's last
 // statement and must find the row: if it does not, the server has rolled back
-// what came before.
-func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result) error {
+// what came before. Without reading, the statement finds the row in a way that
+// no other transaction's row comes near to.
+func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result, unread bool) error {
 	id, err := t.quoted(string(e.Job))
 	if err != nil {
 		return err
@@ -121,7 +122,16 @@ func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result) 
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf(updateEffect, result, id, strconv.Itoa(e.Generation)) + t.grammar().effects.stillInTransaction()
+	words := t.grammar().effects
+	if unread && words.recordUnread != "" {
+		found := false
+		err := t.fetch(ctx, tx, fmt.Sprintf(words.recordUnread, id, e.Generation, outcomeDone, result, outcomeDone), 1, func(values []any) { found = values[0] == true })
+		if err == nil && !found {
+			err = errUndone
+		}
+		return err
+	}
+	text := fmt.Sprintf(updateEffect, result, id, strconv.Itoa(e.Generation)) + words.stillInTransaction()
 	n, err := t.affect(ctx, tx, text)
 	if err == nil && n != 1 {
 		err = errUndone
@@ -135,7 +145,7 @@ func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result) 
 // Errors are *job.Failure; the caller tries again until it knows.
 func (t *Target) Seal(ctx context.Context, e Effect) (stored json.RawMessage, applied bool, err error) {
 	const op = dbop.Op("seal")
-	err = t.retry(ctx, "", func() error {
+	err = t.retry(ctx, nil, func() error {
 		recorded, err := t.recording(ctx, e.Required)
 		if err != nil || !recorded {
 			return err

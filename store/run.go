@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/job"
 	"github.com/cenkalti/backoff/v4"
+	"github.com/uptrace/bun"
 )
 
 // Effect names the run whose effect must happen once.
@@ -24,6 +26,8 @@ type Effect struct {
 type Result struct {
 	JSON json.RawMessage
 	Rows int64 // returned by a select, else affected; 0 when Replayed
+	// Steps holds the Rows of each step of a transaction; nil when Replayed.
+	Steps []int64
 	// Replayed says that the effect had happened before: JSON is its result.
 	Replayed bool
 }
@@ -41,28 +45,46 @@ func (t *Target) Run(ctx context.Context, op dbop.Operation, effect *Effect) (*R
 	if err := t.registry.failure(op); err != nil {
 		return nil, err
 	}
-	release, err := t.acquire(ctx, op.Op)
+	w := work{
+		op: op.Op, writes: op.Writes(), tables: []string{op.Table},
+		explain: func() (string, error) { return t.registry.Explain(op) },
+	}
+	return t.run(ctx, w, func() (*Result, error) { return t.once(ctx, op, effect) })
+}
+
+// work is what a run does, as far as it matters to what every run has.
+type work struct {
+	op      dbop.Op // as metrics, logs and errors call it
+	writes  bool
+	tables  []string
+	explain func() (string, error) // for the log
+}
+
+// run calls try with the slots that the work needs, until it succeeds or must
+// not be tried again.
+func (t *Target) run(ctx context.Context, w work, try func() (*Result, error)) (*Result, error) {
+	release, err := t.acquire(ctx, w.writes)
 	if err != nil {
-		return nil, t.failure(ctx, op.Op, err)
+		return nil, t.failure(ctx, w.op, err)
 	}
 	defer release()
 	began := time.Now()
 	var res *Result
-	err = t.retry(ctx, op.Table, func() error {
-		res, err = t.once(ctx, op, effect)
+	err = t.retry(ctx, w.tables, func() error {
+		res, err = try()
 		return err
 	})
-	t.observeOperation(ctx, op, res, time.Since(began), err)
+	t.observe(ctx, w.ran(res, time.Since(began), err))
 	if err != nil {
-		return nil, t.failure(ctx, op.Op, err)
+		return nil, t.failure(ctx, w.op, err)
 	}
 	return res, nil
 }
 
-// acquire takes the slots that the operation needs.
-func (t *Target) acquire(ctx context.Context, op dbop.Op) (release func(), err error) {
+// acquire takes the slots that work needs.
+func (t *Target) acquire(ctx context.Context, writes bool) (release func(), err error) {
 	var waited time.Duration
-	writing := t.writers != nil && op.Writes()
+	writing := t.writers != nil && writes
 	if writing { // first, so that waiting writes take no slot from reads
 		if waited, err = t.writers.acquire(ctx, t.cfg.PoolTimeout, 0); err != nil {
 			t.observer.PoolWait(t.cfg.Name, waited)
@@ -87,8 +109,8 @@ func (t *Target) acquire(ctx context.Context, op dbop.Op) (release func(), err e
 
 // retry calls f until it succeeds, its error is not transient, or the settings
 // for retries are used up. An error that may come from outdated knowledge of
-// the table gets one more try with new knowledge.
-func (t *Target) retry(ctx context.Context, table string, f func() error) error {
+// the tables gets one more try with new knowledge.
+func (t *Target) retry(ctx context.Context, tables []string, f func() error) error {
 	waits := backoff.NewExponentialBackOff(
 		backoff.WithInitialInterval(t.cfg.Retry.Delay), backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.5),
 		backoff.WithMaxInterval(100*t.cfg.Retry.Delay), backoff.WithMaxElapsedTime(0))
@@ -102,7 +124,7 @@ func (t *Target) retry(ctx context.Context, table string, f func() error) error 
 		if d.stale && !refreshed {
 			refreshed = true
 			t.effects.forget()
-			t.catalog.forget(table)
+			t.catalog.forget(tables...)
 			if err = f(); err == nil {
 				return nil
 			}
@@ -116,38 +138,64 @@ func (t *Target) retry(ctx context.Context, table string, f func() error) error 
 	return backoff.Retry(try, backoff.WithContext(backoff.WithMaxRetries(waits, uint64(max(t.cfg.Retry.Attempts-1, 0))), ctx))
 }
 
-// once is one try.
+// once is one try of an operation.
 func (t *Target) once(ctx context.Context, op dbop.Operation, effect *Effect) (*Result, error) {
+	visible, err := t.visible(ctx, op)
+	if err != nil {
+		return nil, err
+	}
+	if !op.Writes() {
+		return t.do(ctx, t.reader, visible, op)
+	}
+	if effect, err = t.recorded(ctx, effect); err != nil {
+		return nil, err
+	}
+	if effect != nil && visible.engine != "" {
+		return nil, cannotRollBack(op.Table, visible.engine)
+	}
+	if res, ok, err := t.shared.insert(ctx, visible, op, effect); ok {
+		return res, err
+	}
+	return t.transact(ctx, t.writer, nil, effect, func(tx querier) (*Result, error) { return t.do(ctx, tx, visible, op) })
+}
+
+// visible describes what of an operation's table jobs may see.
+func (t *Target) visible(ctx context.Context, op dbop.Operation) (*table, error) {
 	described, err := t.catalog.table(ctx, op.Table)
 	if err != nil {
 		return nil, err
 	}
 	allowed, _ := t.registry.lookUp(op.Table)
-	visible := described.only(allowed.Columns)
-	if !op.Op.Writes() {
-		return t.read(ctx, t.reader, visible, op)
-	}
-	recorded := false
-	if effect != nil {
-		if recorded, err = t.recording(ctx, effect.Required); err != nil {
-			return nil, err
-		}
-	}
-	if !recorded {
-		effect = nil
-	}
-	if recorded && described.engine != "" {
-		return nil, job.Permanent(job.CodeInvalid, "table %q is kept by %s, which cannot roll back: what is promised for the job cannot hold there", op.Table, described.engine)
-	}
-	if res, ok, err := t.shared.insert(ctx, visible, op, effect); ok {
-		return res, err
-	}
-	return t.write(ctx, visible, op, effect)
+	return described.only(allowed.Columns), nil
 }
 
-// write is one transaction: the effect's row, the operation, the result.
-func (t *Target) write(ctx context.Context, visible *table, op dbop.Operation, effect *Effect) (*Result, error) {
-	tx, err := t.writer.BeginTx(ctx, nil)
+// recorded returns the effect if it is to be recorded, else nil.
+func (t *Target) recorded(ctx context.Context, effect *Effect) (*Effect, error) {
+	if effect == nil {
+		return nil, nil
+	}
+	if recorded, err := t.recording(ctx, effect.Required); !recorded {
+		return nil, err
+	}
+	return effect, nil
+}
+
+func cannotRollBack(table, engine string) error {
+	return job.Permanent(job.CodeInvalid, "table %q is kept by %s, which cannot roll back: what is promised for the job cannot hold there", table, engine)
+}
+
+// do runs an operation in a pool or a transaction.
+func (t *Target) do(ctx context.Context, db querier, visible *table, op dbop.Operation) (*Result, error) {
+	if op.Writes() {
+		return t.change(ctx, db, visible, op)
+	}
+	return t.read(ctx, db, visible, op)
+}
+
+// transact is one transaction: the effect's row, if there is an effect, what
+// body does, and its result in that row.
+func (t *Target) transact(ctx context.Context, pool *bun.DB, opts *sql.TxOptions, effect *Effect, body func(querier) (*Result, error)) (*Result, error) {
+	tx, err := pool.BeginTx(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -162,12 +210,13 @@ func (t *Target) write(ctx context.Context, visible *table, op dbop.Operation, e
 			return t.stored(ctx, *effect)
 		}
 	}
-	res, err := t.change(ctx, tx, visible, op)
+	res, err := body(tx)
 	if err != nil {
 		return nil, err
 	}
 	if effect != nil {
-		if err := t.record(ctx, tx, *effect, res); err != nil {
+		serializable := opts != nil && opts.Isolation == sql.LevelSerializable
+		if err := t.record(ctx, tx, *effect, res, serializable); err != nil {
 			return nil, err
 		}
 	}

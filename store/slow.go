@@ -117,18 +117,18 @@ func clipSQL(sql string) string {
 	return strings.Clone(sql[:end]) + "…"
 }
 
-// observeOperation is observe for an operation that Run has run.
-func (t *Target) observeOperation(ctx context.Context, op dbop.Operation, res *Result, took time.Duration, err error) {
-	r := ran{op: op.Op, subject: slog.String("table", op.Table), took: took, err: err}
+// ran is what there is to observe of work that has ended.
+func (w work) ran(res *Result, took time.Duration, err error) ran {
+	r := ran{op: w.op, subject: slog.String("table", strings.Join(w.tables, ", ")), took: took, err: err}
 	if res != nil {
 		r.rows = res.Rows
 	}
 	r.sql = func() string {
-		text, err := t.registry.Explain(op)
+		text, err := w.explain()
 		if err != nil {
 			return "" // the operation was not allowed in the first place
 		}
 		return text
 	}
-	t.observe(ctx, r)
+	return r
 }

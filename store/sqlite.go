@@ -26,7 +26,7 @@ func (d sqlite) grammar() grammar { return d.words }
 
 func newSQLite() sqlite {
 	return sqlite{grammar{
-		bun: sqlitedialect.New(), likeEscape: `'\'`, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, onConflict: true, deleteFrom: "DELETE FROM ",
+		bun: sqlitedialect.New(), likeEscape: `'\'`, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, onConflict: true, deleteFrom: "DELETE FROM ", oneWriter: true,
 		effects: effectsWords{
 			onDuplicate: " ON CONFLICT DO NOTHING",
 			prune:       pruneByKey,

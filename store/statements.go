@@ -194,7 +194,7 @@ func (q *builder) update(t *table, op dbop.Operation) {
 				q.fail(job.Permanent(job.CodeInvalidValue, "column %q is not a number: $inc does not fit its type %s", a.Column, column.declared))
 			}
 		}
-		if a.Value.Kind != dbop.Number {
+		if a.Value.Kind != dbop.Number && !q.hide {
 			q.fail(job.Permanent(job.CodeInvalidValue, "$inc of column %q must be a number", a.Column))
 		}
 		q.column(a.Column)

@@ -37,6 +37,7 @@ const (
 type checker struct {
 	dbop.Parser
 	targets Targets
+	kinds   func(kind string) (entry, bool) // for kinds made of others; the table cannot name itself
 }
 
 // add takes faults that others found, with a prefix for their pointers. One is

@@ -12,16 +12,17 @@ type Kind string
 
 // The kinds that asyncops brings.
 const (
-	DBSelectOne  Kind = "db.select_one"
-	DBSelectMany Kind = "db.select_many"
-	DBInsertOne  Kind = "db.insert_one"
-	DBInsertMany Kind = "db.insert_many"
-	DBUpdateOne  Kind = "db.update_one"
-	DBUpdateMany Kind = "db.update_many"
-	DBDeleteOne  Kind = "db.delete_one"
-	DBDeleteMany Kind = "db.delete_many"
-	HTTPRequest  Kind = "http.request"
-	SystemNoop   Kind = "system.noop"
+	DBSelectOne   Kind = "db.select_one"
+	DBSelectMany  Kind = "db.select_many"
+	DBInsertOne   Kind = "db.insert_one"
+	DBInsertMany  Kind = "db.insert_many"
+	DBUpdateOne   Kind = "db.update_one"
+	DBUpdateMany  Kind = "db.update_many"
+	DBDeleteOne   Kind = "db.delete_one"
+	DBDeleteMany  Kind = "db.delete_many"
+	DBTransaction Kind = "db.transaction"
+	HTTPRequest   Kind = "http.request"
+	SystemNoop    Kind = "system.noop"
 )
 
 // Effect is what a job of a kind may change outside the ledger. It decides what
@@ -97,6 +98,7 @@ var entries = []entry{
 	{DBUpdateMany, EffectDatabase, "Update the rows that match, up to max_affected.", read[UpdateManyArgs]},
 	{DBDeleteOne, EffectDatabase, "Delete the row that matches; more than one match changes nothing.", read[DeleteOneArgs]},
 	{DBDeleteMany, EffectDatabase, "Delete the rows that match, up to max_affected.", read[DeleteManyArgs]},
+	{DBTransaction, EffectDatabase, "Run several operations of which all happen or none does.", read[TransactionArgs]},
 	{HTTPRequest, EffectUpstream, "Call an API and keep its answer.", read[HTTPRequestArgs]},
 	{SystemNoop, EffectNone, "Do nothing, for smoke tests and benchmarks.", read[NoopArgs]},
 }

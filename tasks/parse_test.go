@@ -27,7 +27,12 @@ func db(op dbop.Operation) *tasks.DB { return &tasks.DB{Database: "main", Operat
 
 func call(r httpop.Request) *tasks.HTTP { return &tasks.HTTP{Client: "crm", Request: r} }
 
+func transaction(isolation dbop.Isolation, steps ...dbop.Step) *tasks.Transaction {
+	return &tasks.Transaction{Database: "main", Transaction: dbop.Transaction{Steps: steps, Isolation: isolation}}
+}
+
 func examples() []example {
+	one := 1
 	ada := []dbop.Assignment{{Column: "name", Value: str("Ada")}}
 	return []example{
 		{"least", "db.select_one", `{"table":"users"}`, db(dbop.Operation{Op: dbop.SelectOne, Table: "users"})},
@@ -68,6 +73,20 @@ func examples() []example {
 			db(dbop.Operation{Op: dbop.UpdateMany, Table: "users", Where: idIs("1"), Set: ada, MaxAffected: 50})},
 		{"all", "db.delete_one", `{"table":"users","where":{"id":1},"require":true}`, db(dbop.Operation{Op: dbop.DeleteOne, Table: "users", Where: idIs("1"), Require: true})},
 		{"all", "db.delete_many", `{"table":"users","where":{"id":1},"max_affected":1}`, db(dbop.Operation{Op: dbop.DeleteMany, Table: "users", Where: idIs("1"), MaxAffected: 1})},
+
+		{"least", "db.transaction", `{"operations":[{"op":"select_one","table":"users"}]}`,
+			transaction("", dbop.Step{Operation: dbop.Operation{Op: dbop.SelectOne, Table: "users"}})},
+		{"all", "db.transaction", `{"database":"main","isolation":"serializable","operations":[{"as":"user","op":"insert_one","table":"users","values":{"name":"Ada"},"returning":["id"]},` +
+			`{"table":"users","database":"main","where":{"id":{"$ref":"user.id"}},"op":"update_one","values":{"age":{"$ref":"user.row.age"},"balance":{"$inc":{"$ref":"user.n"}},` +
+			`"meta":{"id":{"$ref":"user.id"}}},"require":true,"expect_rows":1},{"op":"delete_many","table":"users","where":{"id":{"$in":[{"$ref":"user.id"},7]}},"max_affected":2}]}`,
+			transaction(dbop.Serializable,
+				dbop.Step{As: "user", Operation: dbop.Operation{Op: dbop.InsertOne, Table: "users", Rows: [][]dbop.Assignment{ada}, Returning: []string{"id"}}},
+				dbop.Step{ExpectRows: &one, Operation: dbop.Operation{Op: dbop.UpdateOne, Table: "users", Require: true,
+					Where: dbop.Compare{Column: "id", Op: dbop.Eq, Value: dbop.Value{Kind: dbop.Reference, Text: "user.id"}},
+					Set: []dbop.Assignment{{Column: "age", Value: dbop.Value{Kind: dbop.Reference, Text: "user.row.age"}}, {Column: "balance", Op: dbop.Inc, Value: dbop.Value{Kind: dbop.Reference, Text: "user.n"}},
+						{Column: "meta", Value: dbop.Value{Kind: dbop.Template, Text: `{"id":{"$ref":"user.id"}}`}}}}},
+				dbop.Step{Operation: dbop.Operation{Op: dbop.DeleteMany, Table: "users", MaxAffected: 2,
+					Where: dbop.In{Column: "id", Values: []dbop.Value{{Kind: dbop.Reference, Text: "user.id"}, num("7")}}}})},
 
 		{"least", "http.request", `{"method":"GET","path":"/"}`, call(httpop.Request{Method: "GET", Path: "/"})},
 		{"all", "http.request", `{"client":"crm","method":"POST","path":"/contacts/7","query":{"q":"a&b","n":1.50,"on":true,"tag":["x",2]},"headers":{"Prefer":"wait"},"body":{"a" : 1},"timeout":"PT5S","expect":[201,409]}`,
@@ -121,6 +140,10 @@ func TestParseNamesTheTarget(t *testing.T) {
 	if got, ok := task.(*tasks.DB); err != nil || !ok || got.Database != "main" {
 		t.Errorf("Parse = %v, %v, want the database main", task, err)
 	}
+	task, err = tasks.Parse("db.transaction", json.RawMessage(`{"database":"main","operations":[{"op":"select_one","table":"users"}]}`), several())
+	if got, ok := task.(*tasks.Transaction); err != nil || !ok || got.Database != "main" {
+		t.Errorf("Parse = %v, %v, want the database main", task, err)
+	}
 	task, err = tasks.Parse("http.request", json.RawMessage(`{"client":"other","method":"GET","path":"/"}`), several())
 	if got, ok := task.(*tasks.HTTP); err != nil || !ok || got.Client != "other" {
 		t.Errorf("Parse = %v, %v, want the client other", task, err)
@@ -132,6 +155,7 @@ func BenchmarkParse(b *testing.B) {
 	for _, bench := range []struct{ name, kind, args string }{
 		{"insert_one", "db.insert_one", `{"database":"main","table":"users","values":{"name":"Ada","email":"ada@example.com","age":36}}`},
 		{"update_one", "db.update_one", `{"table":"users","where":{"id":7,"age":{"$gte":18,"$lt":65}},"values":{"balance":{"$inc":-10}}}`},
+		{"transaction", "db.transaction", `{"operations":[{"op":"update_one","table":"users","where":{"id":7},"values":{"balance":{"$inc":-10}}},{"op":"update_one","table":"users","where":{"id":8},"values":{"balance":{"$inc":10}}}]}`},
 		{"http.request", "http.request", `{"client":"crm","method":"POST","path":"/contacts","body":{"name":"Ada"},"timeout":"5s"}`},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

@@ -138,6 +138,42 @@ func refusals() []refusal {
 		{"require of a number", "db.delete_one", `{"table":"users","where":{"id":1},"require":1}`, "400 /args/require wrong_type"},
 		{"delete from read-only", "db.delete_one", `{"table":"audit","where":{"id":1}}`, "422 /args/table read_only"},
 
+		// Transactions.
+		{"no operations", "db.transaction", `{}`, "422 /args/operations required"},
+		{"0 operations", "db.transaction", `{"operations":[]}`, "422 /args/operations required"},
+		{"51 operations", "db.transaction", `{"operations":[` + items(51, `{"op":"select_one","table":"users","where":{"id":%d}}`) + `]}`, "422 /args/operations too_many"},
+		{"operations of object", "db.transaction", `{"operations":{"op":"select_one"}}`, "400 /args/operations wrong_type"},
+		{"isolation", "db.transaction", `{"operations":[{"op":"select_one","table":"users"}],"isolation":"snapshot"}`, "422 /args/isolation not_allowed"},
+		{"unknown field", "db.transaction", `{"operations":[{"op":"select_one","table":"users"}],"table":"users"}`, "400 /args/table unknown_field"},
+		{"unknown database", "db.transaction", `{"database":"mian","operations":[{"op":"select_one","table":"no table"}]}`, "422 /args/database unknown_database, 422 /args/operations/0/table invalid_name"},
+		{"two databases", "db.transaction", `{"operations":[{"op":"select_one","table":"users"},{"op":"select_one","database":"other","table":"users"}]}`, "422 /args/operations/1/database not_allowed"},
+		{"operation of a string", "db.transaction", `{"operations":["select_one"]}`, "400 /args/operations/0 wrong_type"},
+		{"operation of null", "db.transaction", `{"operations":[null]}`, "422 /args/operations/0/op required"},
+		{"no op", "db.transaction", `{"operations":[{"table":"users"}]}`, "422 /args/operations/0/op required"},
+		{"unknown op", "db.transaction", `{"operations":[{"op":"drop","table":"users"},{"op":"db.select_one","table":"users"}]}`,
+			"422 /args/operations/0/op unknown_operation, 422 /args/operations/1/op unknown_operation"},
+		{"transaction in a transaction", "db.transaction", `{"operations":[{"op":"transaction","operations":[]}]}`, "422 /args/operations/0/op unknown_operation"},
+		{"op of a number", "db.transaction", `{"operations":[{"op":7}]}`, "400 /args/operations/0/op wrong_type"},
+		{"unknown field of an operation", "db.transaction", `{"operations":[{"op":"select_one","table":"users","limit":1}]}`, "400 /args/operations/0/limit unknown_field"},
+		{"duplicate field of an operation", "db.transaction", `{"operations":[{"op":"select_one","table":"users","op":"delete_one"}]}`, "400 /args/operations/0/op duplicate_field"},
+		{"expect_rows -1", "db.transaction", `{"operations":[{"op":"select_one","table":"users","expect_rows":-1}]}`, "422 /args/operations/0/expect_rows out_of_range"},
+		{"expect_rows of a string", "db.transaction", `{"operations":[{"op":"select_one","table":"users","expect_rows":"1"}]}`, "400 /args/operations/0/expect_rows wrong_type"},
+		{"as", "db.transaction", `{"operations":[{"op":"select_one","table":"users","as":"a.b"},{"op":"select_one","table":"users","as":"` + strings.Repeat("x", 65) + `"}]}`,
+			"422 /args/operations/0/as invalid_name, 422 /args/operations/1/as invalid_name"},
+		{"as twice", "db.transaction", `{"operations":[{"op":"select_one","table":"users","as":"a"},{"op":"select_one","table":"users","as":"a"}]}`, "422 /args/operations/1/as duplicate_name"},
+		{"cache in a transaction", "db.transaction", `{"operations":[{"op":"select_one","table":"users","cache":{"key":"k"}}]}`, "422 /args/operations/0/cache not_allowed"},
+		{"every operation is checked", "db.transaction", `{"operations":[{"op":"update_one","table":"users","where":{},"values":{"age":1}},{"op":"insert_one","table":"audit","values":{"note":"x"}},` +
+			`{"op":"insert_one","table":"users","values":{"password_hash":"x"}},{"op":"select_one","table":"users","where":{"$or":[{"password_hash":1}]},"order_by":["x"]},{"op":"select_many","table":"secrets"}]}`,
+			"422 /args/operations/0/where empty_where, 422 /args/operations/1/table read_only, 422 /args/operations/2/values/password_hash unknown_column, " +
+				"422 /args/operations/3/order_by/0 unknown_column, 422 /args/operations/3/where/$or/0/password_hash unknown_column, 422 /args/operations/4/table unknown_table"},
+		{"unknown, later and own reference", "db.transaction", `{"operations":[{"op":"insert_one","as":"a","table":"users","values":{"id":{"$ref":"nobody.id"},"age":{"$ref":"b.id"},"name":{"$ref":"a.id"}}},` +
+			`{"op":"update_many","as":"b","table":"users","where":{"id":{"$in":[1,{"$ref":"c.id"}]}},"values":{"meta":{"x":[{"$ref":"x.id"}]},"age":{"$inc":{"$ref":"a"}}}}]}`,
+			"422 /args/operations/0/values/id/$ref unknown_reference, 422 /args/operations/0/values/age/$ref unknown_reference, 422 /args/operations/0/values/name/$ref unknown_reference, " +
+				"422 /args/operations/1/where/id/$in/1/$ref unknown_reference, 422 /args/operations/1/values/meta/x/0/$ref unknown_reference, 422 /args/operations/1/values/age/$inc/$ref invalid_value"},
+		{"reference of a number", "db.transaction", `{"operations":[{"op":"insert_one","table":"users","values":{"id":{"$ref":7}}}]}`, "400 /args/operations/0/values/id/$ref wrong_type"},
+		{"reference for a limit", "db.transaction", `{"operations":[{"op":"select_one","as":"a","table":"users"},{"op":"select_many","table":"users","limit":{"$ref":"a.id"}}]}`, "400 /args/operations/1/limit wrong_type"},
+		{"malformed first", "db.transaction", `{"operations":[{"op":"select_one","table":"no such"},{"op":"select_one","table":"users","where":7}]}`, "400 /args/operations/1/where wrong_type"},
+
 		// Calls.
 		{"url", "http.request", `{"url":"http://evil/","method":"GET","path":"/"}`, "400 /args/url unknown_field"},
 		{"unknown client", "http.request", `{"client":"cmr","method":"GET","path":"/"}`, "422 /args/client unknown_client"},
@@ -180,7 +216,7 @@ func refusals() []refusal {
 		{"fail of nothing", "system.noop", `{"fail":""}`, "422 /args/fail invalid_value"},
 		{"fail at length", "system.noop", `{"fail":"` + strings.Repeat("x", 1025) + `"}`, "422 /args/fail too_long"},
 	}
-	for _, kind := range []string{"db.query", "db.transaction", "http.batch", "ws.exchange", "cache.warm", "system.health"} {
+	for _, kind := range []string{"db.query", "http.batch", "ws.exchange", "cache.warm", "system.health"} {
 		refused = append(refused, refusal{"kind to come", kind, `{}`, "422 /kind unknown_kind"})
 	}
 	for _, kind := range []string{"db.update_one", "db.update_many", "db.delete_one", "db.delete_many"} {

@@ -36,6 +36,7 @@ func kinds() []described {
 		{tasks.DBUpdateMany, tasks.UpdateManyArgs{}, tasks.UpdateManyResult{}, []any{tasks.UpdateManyResult{RowsAffected: 2}}},
 		{tasks.DBDeleteOne, tasks.DeleteOneArgs{}, tasks.DeleteOneResult{}, []any{tasks.DeleteOneResult{}}},
 		{tasks.DBDeleteMany, tasks.DeleteManyArgs{}, tasks.DeleteManyResult{}, []any{tasks.DeleteManyResult{RowsAffected: 2}}},
+		{tasks.DBTransaction, tasks.TransactionArgs{}, tasks.TransactionResult{}, []any{tasks.TransactionResult{Results: []json.RawMessage{row, row}}}},
 		{tasks.HTTPRequest, tasks.HTTPRequestArgs{}, tasks.HTTPResult{}, []any{tasks.HTTPResult{Status: 200, Headers: map[string]string{"etag": "x"}, Text: &text, Sends: 1}}},
 		{tasks.SystemNoop, tasks.NoopArgs{}, tasks.NoopResult{}, []any{tasks.NoopResult{}}},
 	}
@@ -127,6 +128,23 @@ func TestSchemasAreTheTypes(t *testing.T) {
 	}
 }
 
+// TestSchemaOfSteps compares what the schema says of an operation in a
+// transaction with its Go type and the kinds that there are.
+func TestSchemaOfSteps(t *testing.T) {
+	t.Parallel()
+	definition, _ := tasks.Lookup("db.transaction")
+	step := compile(t, "db.transaction", definition.ArgsSchema).Properties["operations"].Items2020
+	if diff := cmp.Diff(members(reflect.TypeFor[tasks.StepArgs]()), properties(step)); diff != "" {
+		t.Errorf("-type +schema\n%s", diff)
+	}
+	for _, definition := range tasks.Definitions() {
+		op, database := strings.CutPrefix(string(definition.Name), "db.")
+		if want := database && op != "transaction"; want != slices.Contains(step.Properties["op"].Enum.Values, any(op)) {
+			t.Errorf("the schema's list of operations has %s: %t, want %t", op, !want, want)
+		}
+	}
+}
+
 func TestSchemasTakeExamples(t *testing.T) {
 	t.Parallel()
 	for _, e := range examples() {
@@ -199,7 +217,7 @@ func TestDefinitions(t *testing.T) {
 	}
 	want := map[tasks.Effect][]tasks.Kind{
 		tasks.EffectNone:     {tasks.DBSelectOne, tasks.DBSelectMany, tasks.SystemNoop},
-		tasks.EffectDatabase: {tasks.DBInsertOne, tasks.DBInsertMany, tasks.DBUpdateOne, tasks.DBUpdateMany, tasks.DBDeleteOne, tasks.DBDeleteMany},
+		tasks.EffectDatabase: {tasks.DBInsertOne, tasks.DBInsertMany, tasks.DBUpdateOne, tasks.DBUpdateMany, tasks.DBDeleteOne, tasks.DBDeleteMany, tasks.DBTransaction},
 		tasks.EffectUpstream: {tasks.HTTPRequest},
 	}
 	if diff := cmp.Diff(want, effects); diff != "" {

@@ -11,7 +11,8 @@ import (
 	"github.com/asyncops/asyncops/job"
 )
 
-// Task is a job's args, read and found right: one of *DB, *HTTP and *Noop.
+// Task is a job's args, read and found right: one of *DB, *Transaction,
+// *HTTP and *Noop.
 type Task interface {
 	// Kind is the kind whose args were read.
 	Kind() Kind
@@ -95,7 +96,7 @@ func Parse(kind string, args json.RawMessage, targets Targets) (Task, error) {
 	if len(args) == 0 {
 		args = json.RawMessage("{}")
 	}
-	c := checker{targets: targets}
+	c := checker{targets: targets, kinds: find}
 	task, err := entry.parse(&c, args)
 	if err != nil {
 		return nil, err

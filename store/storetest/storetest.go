@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 
@@ -30,6 +31,9 @@ type Harness struct {
 	DDL     DDL
 	Values  []ValueCase
 	Quote   string // around a name in SQL, doubled inside
+	// Transfer is the args of the db.transaction that docs/transactions.md shows:
+	// 25 from account 17 to account 42.
+	Transfer string
 }
 
 // Database is one database for one test.
@@ -42,6 +46,9 @@ type Database struct {
 	// Running returns an error while a statement of the store's still runs. Nil
 	// where nothing can be left running.
 	Running func() error
+	// Waiting returns an error unless n statements of the store's wait for locks.
+	// The answer may be 100 ms old. Nil where nobody can tell.
+	Waiting func(n int) error
 }
 
 // Server is a database on a server that the test may hurt.
@@ -51,6 +58,10 @@ type Server struct {
 	// LoseCommit returns the configuration of a way to the server that loses the
 	// reply to the next COMMIT, once.
 	LoseCommit func() store.Config
+	// Addr is where the server is, and Through the configuration of a way to it
+	// by another address.
+	Addr    func() string
+	Through func(addr string) store.Config
 }
 
 // Crowded is a database on a server with few connections.
@@ -72,6 +83,9 @@ type DDL struct {
 	Log string
 	// Slow makes the view slow, whose reading takes 30 seconds.
 	Slow string
+	// Transfers makes the table transfers: id, of the database's own counting;
+	// source, target, integers; amount, an exact number.
+	Transfers string
 	// Undo makes a write to log delete every row of asyncops_effects, as a
 	// database does that rolls back behind one's back.
 	Undo string
@@ -88,7 +102,7 @@ type ValueCase struct {
 
 // Run runs the suite.
 func Run(t *testing.T, h Harness) {
-	for name, test := range map[string]func(*testing.T, Harness){
+	tests := map[string]func(*testing.T, Harness){
 		"select": testSelect, "where": testWhere, "insert one": testInsertOne, "insert many": testInsertMany,
 		"on conflict": testOnConflict, "concurrent upserts": testConcurrentUpserts, "update": testUpdate, "delete": testDelete, "values": testValues, "names": testNames,
 		"registry": testRegistry, "schema change": testSchemaChange, "errors": testErrors,
@@ -97,7 +111,9 @@ func Run(t *testing.T, h Harness) {
 		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout, "pool size": testPoolSize, "connection age": testConnectionAge,
 		"health": testHealth, "plan": testPlan, "slow query": testSlowQuery, "lost commit": testLostCommit, "killed server": testKilledServer,
 		"killed connections": testKilledConnections, "no connections left": testNoConnectionsLeft, "frozen server": testFrozenServer,
-	} {
+	}
+	maps.Copy(tests, transactions())
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, h)
