@@ -3,6 +3,7 @@ package dispatchtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,11 @@ func byKind(limit int) dispatch.Bulkheads {
 	return dispatch.Bulkheads{Limits: map[string]int{"slow": limit}, TargetFunc: func(j *job.Job) string { return j.Kind }}
 }
 
-func ofKind(kind string) func(int, *job.Job) { return func(_ int, j *job.Job) { j.Kind = kind } }
+// ofKind makes a job one of the kind that may run as long as the test does: on
+// a slow disk a flood takes longer to be parked than a job may run by default.
+func ofKind(kind string) func(int, *job.Job) {
+	return func(_ int, j *job.Job) { j.Kind, j.Options.Timeout = kind, 2*patience }
+}
 
 // gate lets runs of slow jobs through once it is open, and remembers how many
 // were inside at a time.
@@ -93,25 +98,15 @@ func (f *fleet) counted(cfg dispatch.WorkerConfig, h dispatch.Handler) *moves {
 // to other jobs: these end while not one of the flood does. The flood is parked,
 // each job about once, uses no attempt and runs when the target goes on.
 func bulkheads(t *testing.T, f *fleet) {
-	const limit, flood, others = 8, 600, 100
+	const limit, flood, others = 8, 200, 100
 	g := &gate{open: make(chan struct{})}
 	h := &handler{run: g.run}
 	m := f.counted(dispatch.WorkerConfig{Concurrency: 20, ShutdownTimeout: time.Second, Bulkheads: byKind(limit)}, h)
 	slow := f.submit(flood, ofKind("slow"))
 	quick := f.submit(others, ofKind("quick"))
 	f.await(job.Completed, quick...)
-	f.awaitCount(job.Parked, flood-limit)
-	if got := f.count(job.Active, limit); got != nil {
-		t.Error(got)
-	}
-	counts, err := f.ledger.CountParkedOn(t.Context())
-	if err != nil || counts["slow"] != flood-limit {
-		t.Errorf("CountParkedOn() = %v, %v, want %d on slow", counts, err, flood-limit)
-	}
-	last := f.get(slow[flood-1])
-	if w := last.WaitingOn; last.State != job.Parked || w == nil || w.Reason != job.WaitPool || w.Detail == "" || w.Until == nil || time.Until(*w.Until) < 10*time.Second {
-		t.Errorf("the last of the flood is %s, waiting on %+v, want it parked for the pool until later", last.State, last.WaitingOn)
-	}
+	// On a slow disk those that were parked first are tried again meanwhile.
+	testkit.Eventually(t, patience, 20*time.Millisecond, func() error { return f.held(limit, flood, slow[flood-1]) })
 	close(g.open)
 	f.await(job.Completed, slow...)
 	if most := g.most.Load(); most != limit {
@@ -127,6 +122,26 @@ func bulkheads(t *testing.T, f *fleet) {
 	if parks := m.parked.Load(); parks > 2*flood {
 		t.Errorf("%d jobs were parked %d times, want about once each", flood, parks)
 	}
+}
+
+// held is nil while limit jobs of a flood of slow ones run and the others are
+// parked, last among them.
+func (f *fleet) held(limit, flood int, last job.ID) error {
+	if err := errors.Join(f.count(job.Active, limit), f.count(job.Parked, flood-limit)); err != nil {
+		return err
+	}
+	counts, err := f.ledger.CountParkedOn(context.Background())
+	if err != nil || counts["slow"] != flood-limit {
+		return fmt.Errorf("CountParkedOn() = %v, %v, want %d on slow", counts, err, flood-limit)
+	}
+	j, err := f.ledger.Get(context.Background(), last)
+	if err != nil {
+		return err
+	}
+	if w := j.WaitingOn; j.State != job.Parked || w == nil || w.Reason != job.WaitPool || w.Detail == "" || w.Until == nil || time.Until(*w.Until) < 10*time.Second {
+		return fmt.Errorf("the last of the flood is %s, waiting on %+v, want it parked for the pool until later", j.State, j.WaitingOn)
+	}
+	return nil
 }
 
 // Where jobs are short, those that find the target full wait for their turn in
