@@ -40,7 +40,10 @@ func testFrozenWorker(t *testing.T, d dialect) {
 			sleep(5*time.Second))
 	}
 	for range each {
-		jobs = append(jobs, get("/held")) // these still run elsewhere when the worker goes on
+		j := get("/held") // these still run elsewhere when the worker goes on, however long that takes
+		j["timeout"] = "5m"
+		j["args"].(object)["timeout"] = "5m"
+		jobs = append(jobs, j)
 	}
 	ids := s.mustBatch(t, jobs)
 	done, held := ids[:4*each], ids[4*each:]

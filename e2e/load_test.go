@@ -16,6 +16,10 @@ import (
 // recovery is how long after the last fault every accepted job has completed.
 const recovery = 60 * time.Second
 
+// mostOpen is how many jobs may wait or run before the stream rests. More would
+// be a backlog that a slow machine could not work off within recovery.
+const mostOpen = 500
+
 // load is a stream of jobs whose effects are counted past the system: rows, in
 // tables whose keys would let a second one in, sums, and requests that arrived.
 // Jobs are numbered, and each is submitted under a key of its own until it is
@@ -27,6 +31,7 @@ type load struct {
 
 	next               atomic.Int64       // number of the latest job
 	repeated, replayed atomic.Int64       // submissions
+	full               atomic.Bool        // mostOpen is exceeded
 	submitting         sync.WaitGroup     // who submits
 	over               context.CancelFunc // ends the stream
 	handBacks          int                // how often a job may have run without being in its list of runs
@@ -147,14 +152,20 @@ func (l *load) count(s sort) int {
 }
 
 // stream has so many writers submit one job after the other, each with a rest
-// between two, and so many others batches, until stop.
+// between two, and so many others batches, until stop. They rest while the
+// system has enough to do.
 func (l *load) stream(t testing.TB, singles, batches int, rest time.Duration) {
 	t.Helper()
 	over, cancel := context.WithCancel(t.Context())
 	l.over = cancel
+	l.submitting.Go(func() { l.watch(over) })
 	repeat := func(submit func(context.Context) error) {
 		l.work(t, func(ctx context.Context) error {
 			for over.Err() == nil {
+				if l.full.Load() {
+					waitFor(over, 50*time.Millisecond)
+					continue
+				}
 				if err := submit(ctx); err != nil {
 					return err
 				}
@@ -168,6 +179,21 @@ func (l *load) stream(t testing.TB, singles, batches int, rest time.Duration) {
 	}
 	for range batches {
 		repeat(func(ctx context.Context) error { return l.submitMany(ctx, 20) })
+	}
+}
+
+// watch keeps full up to date until ctx ends. While nobody answers, what was
+// seen last holds.
+func (l *load) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		if counts, err := l.system.counts(ctx); err == nil {
+			open := 0
+			for _, state := range []string{"pending", "active", "retry", "parked"} {
+				open += counts[state]
+			}
+			l.full.Store(open > mostOpen)
+		}
+		waitFor(ctx, 100*time.Millisecond)
 	}
 }
 
