@@ -131,8 +131,11 @@ func (f *fleet) held(limit, flood int, last job.ID) error {
 		return err
 	}
 	counts, err := f.ledger.CountParkedOn(context.Background())
-	if err != nil || counts["slow"] != flood-limit {
-		return fmt.Errorf("CountParkedOn() = %v, %v, want %d on slow", counts, err, flood-limit)
+	if err != nil {
+		return err
+	}
+	if counts["slow"] != flood-limit {
+		return fmt.Errorf("CountParkedOn() = %v, want %d on slow", counts, flood-limit)
 	}
 	j, err := f.ledger.Get(context.Background(), last)
 	if err != nil {
