@@ -3,7 +3,7 @@ package e2e_test
 import "testing"
 
 // The workers are killed in turn, the scheduler and the API once, and Redis
-// forgets everything once, each time while hundreds of jobs run.
+// forgets everything once, each time while a crowd of jobs runs.
 func TestFleetSurvivesKills(t *testing.T) {
 	t.Parallel()
 	perDialect(t, func(t *testing.T, d dialect) {
@@ -11,7 +11,7 @@ func TestFleetSurvivesKills(t *testing.T) {
 		jobs := f.survive(t, []fault{
 			f.killWorker(0), f.killWorker(1), f.killWorker(0), f.killScheduler(), f.killAPI(), f.flushRedis(),
 		})
-		requireCrashed(t, jobs, 100)
+		requireCrashed(t, jobs, crowdSize/2)
 	})
 }
 

@@ -209,15 +209,16 @@ func (l *load) work(t testing.TB, submit func(context.Context) error) {
 	})
 }
 
-// crowd returns when at least so many jobs run.
+// crowd returns when at least so many jobs run. They come in bursts, so that
+// there are others to follow them; call it while the stream flows.
 func (l *load) crowd(t testing.TB, want int) {
 	t.Helper()
 	began := time.Now()
 	var before time.Time
 	testkit.Eventually(t, startTimeout, 10*time.Millisecond, func() error {
-		if time.Since(before) > 2*time.Second { // the burst before was over too soon, or is still to come
+		if !l.full.Load() && time.Since(before) > 2*time.Second { // the burst before was over too soon, or is still to come
 			before = time.Now()
-			l.work(t, func(ctx context.Context) error { return l.submitMany(ctx, 2*want) })
+			l.work(t, func(ctx context.Context) error { return l.submitMany(ctx, 5*want) })
 		}
 		counts, err := l.system.counts(t.Context())
 		if err == nil && counts["active"] < want {
