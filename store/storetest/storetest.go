@@ -113,7 +113,7 @@ func Run(t *testing.T, h Harness) {
 	tests := map[string]func(*testing.T, Harness){
 		"select": testSelect, "where": testWhere, "insert one": testInsertOne, "insert many": testInsertMany,
 		"on conflict": testOnConflict, "concurrent upserts": testConcurrentUpserts, "update": testUpdate, "delete": testDelete, "values": testValues, "names": testNames,
-		"registry": testRegistry, "schema change": testSchemaChange, "errors": testErrors,
+		"registry": testRegistry, "bad input": testAbuse, "bad input of types": testAbuseOfTypes, "schema change": testSchemaChange, "errors": testErrors,
 		"exactly once": testExactlyOnce, "same result": testSameResult, "rollback": testRollback, "undone": testUndone, "seal": testSeal,
 		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "concurrent migrate": testConcurrentMigrate,
 		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout, "pool size": testPoolSize, "connection age": testConnectionAge,
