@@ -144,7 +144,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for name, query := range c.Queries {
-		if err := query.validate(c.Driver); err != nil {
+		if _, err := query.read(c.Driver); err != nil {
 			bad("queries: %s %w", name, err)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 // namedQuery is a named statement in its dialect.
 type namedQuery struct {
 	Query
-	name    string
 	text    string // with the dialect's placeholders
 	order   []int  // the parameter of each value that the server is given
 	returns bool   // rows
@@ -22,40 +21,37 @@ type namedQuery struct {
 // dialects are those of the drivers, for whoever reads statements.
 var dialects = map[Driver]sqltext.Dialect{Postgres: sqltext.Postgres, MySQL: sqltext.MySQL, SQLite: sqltext.SQLite}
 
-// validate reports what is wrong with the statement.
-func (q Query) validate(driver Driver) error {
-	_, fault := sqltext.Named(q.SQL, dialects[driver], len(q.Params), q.Write)
+// read reads the statement, or says what is wrong with it.
+func (q Query) read(driver Driver) (*sqltext.Statement, error) {
+	statement, fault := sqltext.Named(q.SQL, dialects[driver], len(q.Params), q.Write)
 	switch {
 	case fault != nil:
-		return fmt.Errorf("%s: %s", fault.Setting, fault.Problem)
+		return nil, fmt.Errorf("%s: %s", fault.Setting, fault.Problem)
 	case !q.Write && len(q.Writes) > 0:
-		return errors.New("writes: names tables while write is false")
+		return nil, errors.New("writes: names tables while write is false")
 	}
 	seen := map[string]bool{}
 	for _, param := range q.Params {
 		switch {
 		case param.Name == "" || seen[param.Name]:
-			return fmt.Errorf("params: %q is no name of its own", param.Name)
+			return nil, fmt.Errorf("params: %q is no name of its own", param.Name)
 		case !slices.Contains(dbop.ParamTypes(), param.Type):
-			return fmt.Errorf("params: %s has the unknown type %q", param.Name, param.Type)
+			return nil, fmt.Errorf("params: %s has the unknown type %q", param.Name, param.Type)
 		}
 		seen[param.Name] = true
 	}
-	return nil
+	return statement, nil
 }
 
 // nameQueries reads the statements of a configuration.
 func nameQueries(d dialect, cfg Config) (map[string]*namedQuery, error) {
 	queries := make(map[string]*namedQuery, len(cfg.Queries))
 	for name, query := range cfg.Queries {
-		if err := query.validate(cfg.Driver); err != nil {
+		statement, err := query.read(cfg.Driver)
+		if err != nil {
 			return nil, fmt.Errorf("store: database %q: queries: %s %w", cfg.Name, name, err)
 		}
-		statement, err := sqltext.Scan(query.SQL, dialects[cfg.Driver])
-		if err != nil {
-			return nil, fmt.Errorf("store: database %q: queries: %s: sql: %w", cfg.Name, name, err)
-		}
-		q := &namedQuery{Query: query, name: name, returns: statement.Returns}
+		q := &namedQuery{Query: query, returns: statement.Returns}
 		q.text, q.order = statement.Bind(func(param int) string { return d.placeholder(param+1, query.Params[param]) })
 		if d.grammar().countsParams {
 			slices.Sort(q.order)

@@ -69,44 +69,68 @@ func (s *queryStates) forget() {
 	}
 }
 
+// problems returns a sentence about each statement that cannot be prepared.
+func (s *queryStates) problems() (all []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(s.states)) {
+		if broken := s.states[name].broken; broken != "" {
+			all = append(all, fmt.Sprintf("query %s does not prepare (%s): jobs that run it fail; make what it names, or correct its sql", name, broken))
+		}
+	}
+	return all
+}
+
+// How long preparing may take: one statement, which may wait for a table that
+// somebody alters, and as many as there are. The others' turn comes later.
+const (
+	prepareTimeout = time.Second
+	prepareTime    = time.Second
+)
+
 // checkQueries has the database prepare the named statements that have not been
 // looked at lately or were useless, and returns a sentence about each that is
-// useless. An error says that it could not look.
+// useless. An error says that it could not look; a statement about which nothing
+// can be said at present stays what it was.
 func (t *Target) checkQueries(ctx context.Context) (problems []string, err error) {
+	began := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(t.registry.queries)) {
 		if !t.queries.due(name) {
 			continue
 		}
+		if time.Since(began) > prepareTime {
+			break
+		}
 		err := t.prepares(ctx, t.registry.queries[name])
 		var broken job.Code
 		if err != nil {
-			d := t.diagnose(err)
-			if ctx.Err() != nil || d.class == job.ClassRetryable && d.code != job.CodeReadOnly {
+			if ctx.Err() != nil || t.lost(err) {
 				t.queries.forget()
 				return nil, err
 			}
+			d := t.diagnose(err)
+			if d.class == job.ClassRetryable {
+				continue
+			}
 			broken = d.code
-			problems = append(problems, fmt.Sprintf("query %s does not prepare (%s): jobs that run it fail; make what it names, or correct its sql", name, broken))
 		}
-		if !t.queries.set(name, broken) {
-			continue
-		}
-		if broken != "" {
+		switch news := t.queries.set(name, broken); {
+		case news && broken != "":
 			t.log.Warn("query does not prepare", "query", name, "reason", string(broken), "error", err)
-		} else {
+		case news:
 			t.log.Info("query prepares again", "query", name)
 		}
 	}
-	return problems, nil
+	return t.queries.problems(), nil
 }
 
 // prepares has the database prepare a statement, and forget it.
 func (t *Target) prepares(ctx context.Context, q *namedQuery) error {
-	return t.statement(ctx, func(ctx context.Context) error {
-		stmt, err := t.pools.read.PrepareContext(ctx, q.text)
-		if err != nil {
-			return err
-		}
-		return stmt.Close()
-	})
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	stmt, err := t.pools.read.PrepareContext(ctx, q.text)
+	if err != nil {
+		return err
+	}
+	return stmt.Close()
 }
