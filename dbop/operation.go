@@ -32,8 +32,8 @@ const (
 	MaxIn        = 10_000 // values of one $in or $nin
 )
 
-// Operation is one operation on one table, or a named statement. Which fields matter depends on Op;
-// the others are zero.
+// Operation is one operation on one table, or a named statement. Which fields
+// matter depends on Op; the others are zero.
 type Operation struct {
 	Op         Op
 	Table      string

@@ -3,7 +3,9 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/internal/sqltext"
@@ -76,7 +78,7 @@ func (r *Registry) checkQuery(op dbop.Operation) []job.FieldError {
 	q, ok := r.queries[op.Query]
 	if !ok {
 		return []job.FieldError{{Pointer: "/name", Code: FieldUnknownQuery,
-			Message: fmt.Sprintf("query %q is not configured for database %q", op.Query, r.database)}}
+			Message: fmt.Sprintf("query %q is not configured for database %q%s", op.Query, r.database, r.knownQueries())}}
 	}
 	same := len(op.Args) == len(q.Params) && op.Write == q.Write
 	for i := 0; same && i < len(op.Args); i++ {
@@ -87,6 +89,21 @@ func (r *Registry) checkQuery(op dbop.Operation) []job.FieldError {
 			Message: fmt.Sprintf("query %q has other parameters in database %q", op.Query, r.database)}}
 	}
 	return nil
+}
+
+// maxTold is how many names an error lists.
+const maxTold = 20
+
+// knownQueries helps who has misspelt a name.
+func (r *Registry) knownQueries() string {
+	names := slices.Sorted(maps.Keys(r.queries))
+	switch {
+	case len(names) == 0:
+		return "; it has none"
+	case len(names) > maxTold:
+		names = append(names[:maxTold], "…")
+	}
+	return "; known are " + strings.Join(names, ", ")
 }
 
 // Writes returns the tables that the operation changes, none for one that
