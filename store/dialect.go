@@ -20,6 +20,11 @@ type dialect interface {
 	codec() codec
 	// diagnose says what a driver's error means.
 	diagnose(error) fault
+	server
+}
+
+// server is what a dialect has its server do.
+type server interface {
 	binder
 	inquirer
 }

@@ -132,5 +132,6 @@ func (t *Target) prepares(ctx context.Context, q *namedQuery) error {
 	if err != nil {
 		return err
 	}
-	return stmt.Close()
+	defer func() { _ = stmt.Close() }()
+	return nil
 }

@@ -42,7 +42,7 @@ func (a QueryArgs) task(c *checker) Task {
 	query, ok := target.Registry.Query(a.Name)
 	if !ok {
 		if a.Name != "" {
-			c.add("/args", target.Registry.Check(op))
+			c.add(target.Registry.Check(op))
 		}
 		return task
 	}
@@ -57,7 +57,7 @@ func (a QueryArgs) task(c *checker) Task {
 	case !query.Write && a.MaxAffected != nil:
 		c.Fail("/args/max_affected", dbop.CodeNotAllowed, "query %s changes nothing; max_affected goes with those that write", a.Name)
 	case len(c.Errors()) == before:
-		c.add("/args", target.Registry.Check(task.Operation))
+		c.add(target.Registry.Check(task.Operation))
 	}
 	return task
 }

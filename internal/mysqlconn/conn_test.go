@@ -193,25 +193,31 @@ func TestColumnWidth(t *testing.T) {
 		if prepared {
 			query, args = "SELECT * FROM t WHERE a = ?", []any{1}
 		}
-		rows, err := db.QueryContext(t.Context(), query, args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		types, err := rows.ColumnTypes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, typ := range types {
-			width, ok := typ.Length()
-			got = append(got, fmt.Sprint(typ.Name(), " ", typ.DatabaseTypeName(), " ", ok && width == 1))
-		}
 		want := []string{"a TINYINT true", "b TINYINT false", "c BIT true", "d BIT false", "e UNSIGNED BIGINT false", "f DECIMAL false"}
-		if !slices.Equal(got, want) {
+		if got := widths(t, db, query, args...); !slices.Equal(got, want) {
 			t.Errorf("prepared %t: %v, want %v", prepared, got, want)
 		}
-		if err := rows.Close(); err != nil {
-			t.Error(err)
-		}
 	}
+}
+
+// widths returns the name and type of each column, and whether its width is 1.
+func widths(t *testing.T, db *mysqlconn.DB, query string, args ...any) (all []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, typ := range types {
+		width, ok := typ.Length()
+		all = append(all, fmt.Sprint(typ.Name(), " ", typ.DatabaseTypeName(), " ", ok && width == 1))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
