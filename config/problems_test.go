@@ -138,7 +138,7 @@ var problemCases = []struct{ file, want string }{
 	{query("sql: SELECT /*! 1 */ 1"), "1: databases.main.queries.q.sql: has a comment that MySQL runs; write its content, or remove it"},
 	{query("sql: 'SELECT ?, $1'"), "1: databases.main.queries.q.sql: mixes ? and $n placeholders; use one kind"},
 	{query("sql: SELECT $0"), "1: databases.main.queries.q.sql: has a placeholder out of bounds; number them from $1"},
-	{query("sql: 'SELECT ?, $$ ? $$, $t$ ? $t$'"), "1: databases.main.queries.q.params: has 0 entries for 1 placeholder in sql; write one for each, in order"},
+	{query(`sql: "SELECT ?, '?', [?]"`), "1: databases.main.queries.q.params: has 0 entries for 1 placeholder in sql; write one for each, in order"},
 	{query("sql: SELECT a FROM x FOR UPDATE"), "1: databases.main.queries.q.write: is false for a statement that locks rows, which a reading transaction cannot; write true, or remove FOR UPDATE"},
 	{query("sql: WITH y AS (DELETE FROM x RETURNING a) SELECT a FROM y"), "1: databases.main.queries.q.write: is false for a statement that changes rows; write true"},
 	{query("sql: SELECT a INTO y FROM x"), "1: databases.main.queries.q.sql: puts what it selects somewhere; write INSERT INTO … SELECT, or remove INTO"},
