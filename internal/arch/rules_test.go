@@ -26,9 +26,10 @@ var packageRules = []packageRule{
 	{path: "dispatch", imports: []string{"job"}, why: "it sees the ledger through interfaces of its own, so that both sources of work pass one suite"},
 
 	// What jobs do.
+	{path: "cache", why: "it keeps bytes, and knows neither rows nor responses"},
 	{path: "handlers", imports: []string{"job", "tasks", "store", "clients", "dbop", "httpop"}},
-	{path: "store", imports: []string{"job", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn"}},
-	{path: "clients", imports: []string{"job", "httpop"}},
+	{path: "store", imports: []string{"job", "cache", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn"}},
+	{path: "clients", imports: []string{"job", "cache", "httpop"}},
 
 	// The faces of the process.
 	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
@@ -86,7 +87,8 @@ var vendorRules = []vendorRule{
 	{path: "github.com/go-sql-driver/mysql", imports: []string{"internal/mysqlconn"}, why: "only behind the guard that cancels statements and ends failed transactions"},
 	{path: "modernc.org/sqlite", imports: []string{"internal/sqliteconn"}},
 	{path: "github.com/hibiken/asynq", imports: []string{"dispatch"}},
-	{path: "github.com/redis/go-redis", imports: []string{"dispatch"}},
+	{path: "github.com/redis/go-redis", imports: []string{"dispatch", "cache"}, why: "doorbells, and the second level of the cache"},
+	{path: "github.com/maypok86/otter", imports: []string{"cache"}},
 	{path: "github.com/labstack/echo", imports: []string{"api"}},
 	{path: "github.com/prometheus/client_golang", imports: []string{"observe"}},
 	{path: "github.com/alecthomas/kong", imports: []string{"app", "cli"}},
