@@ -34,7 +34,9 @@ func run(t testing.TB, c *cache.Cache) {
 
 // constant loads always the same.
 func constant(text string, ttl time.Duration) cache.Load {
-	return func(context.Context, []byte) (cache.Value, error) { return cache.Value{Data: []byte(text), TTL: ttl}, nil }
+	return func(context.Context, []byte) (cache.Value, error) {
+		return cache.Value{Data: []byte(text), TTL: ttl}, nil
+	}
 }
 
 // get is a Get that must succeed.

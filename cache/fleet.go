@@ -33,10 +33,10 @@ type fleet struct {
 	gens   *generations
 	memory *memory
 	log    *slog.Logger
-	member string
 	teller bool
 	began  time.Time    // what lease counts from
 	lease  atomic.Int64 // when this process stops to trust what it keeps
+	self   atomic.Value // string: by what name it was last a member
 	filled atomic.Bool  // Redis has no room for values
 
 	sends sync.WaitGroup // goroutines that send invalidations
@@ -60,12 +60,15 @@ type ack struct {
 
 func newFleet(cfg Config, gens *generations, memory *memory, log *slog.Logger) *fleet {
 	f := &fleet{
-		redis: cfg.Redis, gens: gens, memory: memory, log: log, member: rand.Text(), teller: cfg.Teller, began: time.Now(),
+		redis: cfg.Redis, gens: gens, memory: memory, log: log, teller: cfg.Teller, began: time.Now(),
 		acks: map[string]ack{}, news: make(chan struct{}), debts: map[int]struct{}{},
 	}
+	f.self.Store(rand.Text())
 	gens.begin(&session{})
 	return f
 }
+
+func (f *fleet) name() string { return f.self.Load().(string) } //nolint:forcetypeassert // nothing else is stored
 
 // newEra is the name of an era that may begin.
 func newEra() string { return rand.Text() }
@@ -115,7 +118,7 @@ func (f *fleet) follow(ctx context.Context) {
 	if !f.settleDebts(ctx) {
 		return
 	}
-	m := &membership{fleet: f, acked: make(chan struct{}, 1)}
+	m := &membership{fleet: f, name: rand.Text(), acked: make(chan struct{}, 1)}
 	if !f.teller {
 		if !m.join(ctx) {
 			return
@@ -140,9 +143,11 @@ func (f *fleet) follow(ctx context.Context) {
 	}
 }
 
-// membership is one stay of a process in the fleet.
+// membership is one stay of a process in the fleet. Each has a name of its own:
+// what was heard of an earlier one says nothing of the next.
 type membership struct {
 	fleet   *fleet
+	name    string
 	session *session
 	seq     atomic.Int64  // of the last news, none before it missing
 	acked   chan struct{} // one slot: seq is to be told
@@ -152,7 +157,8 @@ type membership struct {
 func (m *membership) join(ctx context.Context) bool {
 	f := m.fleet
 	sent := f.clock()
-	era, seq, err := f.renew(ctx, "", sent)
+	f.self.Store(m.name)
+	era, seq, err := f.renew(ctx, m.name, "", sent)
 	if err != nil {
 		f.failed(ctx, err)
 		return false
@@ -162,7 +168,6 @@ func (m *membership) join(ctx context.Context) bool {
 	m.seq.Store(seq)
 	f.gens.begin(m.session)
 	f.lease.Store(sent + int64(leaseLife))
-	m.tell() // whoever waits for a former membership of this process
 	return true
 }
 
@@ -173,7 +178,7 @@ func (m *membership) leave(ctx context.Context) {
 	f.lease.Store(0)
 	f.gens.begin(&session{})
 	f.memory.drop()
-	if f.remove(ctx, m.session.era, map[string]int64{f.member: 0}) == nil {
+	if f.remove(ctx, m.session.era, map[string]int64{m.name: 0}) == nil {
 		m.publish(ctx, never)
 	}
 }
@@ -195,7 +200,7 @@ func (m *membership) keepUp(ctx context.Context) {
 		if !f.settleDebts(ctx) || f.teller {
 			continue
 		}
-		era, seq, err := f.renew(ctx, m.session.era, f.clock())
+		era, seq, err := f.renew(ctx, m.name, m.session.era, f.clock())
 		switch {
 		case err != nil:
 			f.failed(ctx, err)
@@ -230,7 +235,7 @@ func (m *membership) hear(channel, text string) bool {
 	}
 	switch words[2] {
 	case "changed":
-		if member != f.member { // which has seen to itself
+		if member != m.name { // which has seen to itself
 			slots := make([]int, 0, len(words)-4)
 			for _, word := range words[4:] {
 				slots = append(slots, int(number(word))%(tagSlots+keySlots))
@@ -241,7 +246,7 @@ func (m *membership) hear(channel, text string) bool {
 		m.tell()
 	case "renewed":
 		m.seq.Store(seq)
-		if member == f.member && len(words) > 4 {
+		if member == m.name && len(words) > 4 {
 			f.lease.Store(number(words[4]) + int64(leaseLife))
 		}
 	}
@@ -278,7 +283,7 @@ func (m *membership) publish(ctx context.Context, seq int64) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	// If it is lost, whoever waits for it waits until the lease is over.
-	_ = m.fleet.redis.Publish(ctx, ackChannel, m.session.era+" "+m.fleet.member+" "+strconv.FormatInt(seq, 10)).Err()
+	_ = m.fleet.redis.Publish(ctx, ackChannel, m.session.era+" "+m.name+" "+strconv.FormatInt(seq, 10)).Err()
 }
 
 // heardOf notes how far a member is.

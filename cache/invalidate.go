@@ -136,9 +136,9 @@ func (f *fleet) settle(c changed) {
 func (f *fleet) behind(c changed, members map[string]int64) (map[string]int64, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	left := map[string]int64{}
+	left, self := map[string]int64{}, f.name()
 	for member, renewed := range members {
-		if a := f.acks[member]; member != f.member && (a.era != c.era || a.seq < c.seq) {
+		if a := f.acks[member]; member != self && (a.era != c.era || a.seq < c.seq) {
 			left[member] = renewed
 		}
 	}

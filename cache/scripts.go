@@ -133,10 +133,10 @@ return n`)
 var keys = []string{stateKey, versionsKey}
 
 // renew joins, if era is "", or renews the member's lease.
-func (f *fleet) renew(ctx context.Context, era string, sent int64) (current string, seq int64, err error) {
+func (f *fleet) renew(ctx context.Context, member, era string, sent int64) (current string, seq int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	reply, err := renewScript.Run(ctx, f.redis, keys, newsChannel, newEra(), eraLife.Milliseconds(), f.member, era, sent).Slice()
+	reply, err := renewScript.Run(ctx, f.redis, keys, newsChannel, newEra(), eraLife.Milliseconds(), member, era, sent).Slice()
 	if err != nil {
 		return "", 0, err
 	}
@@ -197,7 +197,7 @@ type changed struct {
 func (f *fleet) change(ctx context.Context, slots []int) (changed, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	args := []any{newsChannel, newEra(), eraLife.Milliseconds(), f.member}
+	args := []any{newsChannel, newEra(), eraLife.Milliseconds(), f.name()}
 	for _, slot := range slots {
 		args = append(args, slot)
 	}

@@ -37,6 +37,10 @@ const (
 	redisDialTimeout = 2 * time.Second
 )
 
+// Open returns a client for what is not dispatch's own, with a pool of so many
+// connections, and no command sent twice. It does not wait for Redis.
+func (r Redis) Open(pool int) (redis.UniversalClient, error) { return r.client(0, pool) }
+
 // client opens connections lazily; Close it. retries is how often go-redis
 // sends a command again after a broken connection: zero for clients whose
 // commands must not run twice, such as a dequeue whose reply was lost.

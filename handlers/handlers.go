@@ -20,8 +20,9 @@ import (
 // Database runs operations; *store.Target is one.
 type Database interface {
 	Run(ctx context.Context, op dbop.Operation, effect *store.Effect) (*store.Result, error)
+	RunCached(ctx context.Context, op dbop.Operation, c store.Cached) (*store.Result, error)
 	RunTransaction(ctx context.Context, txn dbop.Transaction, effect *store.Effect) (*store.Result, error)
-	Seal(ctx context.Context, e store.Effect) (stored json.RawMessage, applied bool, err error)
+	Seal(ctx context.Context, e store.Effect, tables ...string) (stored json.RawMessage, applied bool, err error)
 }
 
 // Upstream sends requests; *clients.Client is one.
@@ -94,19 +95,21 @@ func (h *Handlers) Seal(ctx context.Context, j *job.Job) (result json.RawMessage
 	if err != nil {
 		return nil, false, invalid(err)
 	}
-	database := ""
+	database, tables := "", []string(nil)
 	switch task := task.(type) {
 	case *tasks.DB:
 		if task.Operation.Writes() {
-			database = task.Database
+			database, tables = task.Database, []string{task.Operation.Table}
 		}
 	case *tasks.Transaction:
-		if task.Transaction.Writes() {
-			database = task.Database
+		for _, step := range task.Transaction.Steps {
+			if step.Writes() {
+				database, tables = task.Database, append(tables, step.Table)
+			}
 		}
 	}
 	if database == "" {
 		return nil, false, nil
 	}
-	return h.databases[database].Seal(ctx, effectOf(j))
+	return h.databases[database].Seal(ctx, effectOf(j), tables...)
 }

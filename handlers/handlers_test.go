@@ -23,7 +23,9 @@ type fake struct {
 	transaction dbop.Transaction
 	replayed    bool
 	effect      *store.Effect
+	cached      store.Cached
 	sealed      *store.Effect
+	changed     []string
 	request     httpop.Request
 	err         error
 }
@@ -41,8 +43,13 @@ func (f *fake) RunTransaction(_ context.Context, txn dbop.Transaction, effect *s
 	return &store.Result{JSON: json.RawMessage(`{"results":[{},{}]}`), Rows: 3, Steps: []int64{1, 2}}, f.err
 }
 
-func (f *fake) Seal(_ context.Context, e store.Effect) (json.RawMessage, bool, error) {
-	f.sealed = &e
+func (f *fake) RunCached(_ context.Context, op dbop.Operation, c store.Cached) (*store.Result, error) {
+	f.operation, f.cached = op, c
+	return &store.Result{JSON: json.RawMessage(`{"row":null,"cached":true}`), Cached: true}, f.err
+}
+
+func (f *fake) Seal(_ context.Context, e store.Effect, tables ...string) (json.RawMessage, bool, error) {
+	f.sealed, f.changed = &e, tables
 	return json.RawMessage(`{"rows_affected":2}`), true, f.err
 }
 

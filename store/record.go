@@ -142,8 +142,9 @@ func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result, 
 // Seal makes sure that the effect will not happen any more, by a tombstone in
 // the target. If it has happened, applied is true and stored is its result. On
 // a target without effects table there is nothing to seal: applied is false.
-// Errors are *job.Failure; the caller tries again until it knows.
-func (t *Target) Seal(ctx context.Context, e Effect) (stored json.RawMessage, applied bool, err error) {
+// Whatever earlier runs may have written to the tables, the cache holds nothing
+// from before. Errors are *job.Failure; the caller tries again until it knows.
+func (t *Target) Seal(ctx context.Context, e Effect, tables ...string) (stored json.RawMessage, applied bool, err error) {
 	const op = dbop.Op("seal")
 	err = t.retry(ctx, nil, func() error {
 		recorded, err := t.recording(ctx, e.Required)
@@ -166,6 +167,7 @@ func (t *Target) Seal(ctx context.Context, e Effect) (stored json.RawMessage, ap
 	if err != nil {
 		return nil, false, t.failure(ctx, op, err)
 	}
+	t.changed(tables)
 	return stored, applied, nil
 }
 

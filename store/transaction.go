@@ -31,6 +31,9 @@ func (t *Target) RunTransaction(ctx context.Context, txn dbop.Transaction, effec
 	}}
 	for _, step := range txn.Steps {
 		w.tables = append(w.tables, step.Table)
+		if step.Writes() {
+			w.changes = append(w.changes, step.Table)
+		}
 	}
 	at := -1 // the step that a try is at, if it is at one
 	res, err := t.run(ctx, w, func() (*Result, error) { return t.tryTransaction(ctx, txn, effect, &at) })
