@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,9 @@ func TestTransaction(t *testing.T) {
 	if _, applied, err := newHandlers(f).Seal(t.Context(), j); !applied || err != nil || f.sealed == nil {
 		t.Errorf("Seal = %v, %v, want what the store says", applied, err)
 	}
+	if want := []string{"accounts"}; !slices.Equal(f.changed, want) {
+		t.Errorf("sealed a write to %v, want %v", f.changed, want)
+	}
 }
 
 func TestReadingTransactionHasNoEffect(t *testing.T) {
@@ -150,6 +154,23 @@ func TestReadingTransactionHasNoEffect(t *testing.T) {
 	}
 	if _, applied, err := newHandlers(f).Seal(t.Context(), j); applied || err != nil || f.sealed != nil {
 		t.Errorf("Seal = %v, %v, store asked: %v; want nothing to seal", applied, err, f.sealed != nil)
+	}
+}
+
+func TestCachedSelect(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	result, err := newHandlers(f).Run(t.Context(), &job.Job{
+		ID: id, Kind: "db.select_one", Args: json.RawMessage(`{"table":"users","cache":{"key":"user-7","ttl":"10m"}}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (store.Cached{Key: "user-7", TTL: 10 * time.Minute}); f.cached != want || f.operation.Op != dbop.SelectOne {
+		t.Errorf("read %s with %+v, want select_one with %+v", f.operation.Op, f.cached, want)
+	}
+	if want := `{"database":"main","operation":"select_one","table":"users","rows":0,"cached":true}`; string(result.Summary) != want {
+		t.Errorf("summary = %s, want %s", result.Summary, want)
 	}
 }
 
@@ -180,6 +201,9 @@ func TestSeal(t *testing.T) {
 	}
 	if want := (store.Effect{Job: id, Generation: 1, Required: true}); f.sealed == nil || *f.sealed != want {
 		t.Errorf("sealed %+v, want %+v", f.sealed, want)
+	}
+	if want := []string{"users"}; !slices.Equal(f.changed, want) {
+		t.Errorf("sealed a write to %v, want %v", f.changed, want)
 	}
 }
 

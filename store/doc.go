@@ -36,6 +36,10 @@
 // statement also finds out whether the server has ended the transaction in
 // between; MySQL cannot be asked, and nothing that a job can cause does so there.
 //
-// The package refuses SQL from callers; named statements and caches are not
-// its business yet.
+// A read may be answered from the cache (RunCached). Every write makes stale what
+// the cache holds of its tables, after its commit and before it returns; so does
+// a run that finds the effect of an earlier one.
+//
+// The package refuses SQL from callers; named statements are not its business
+// yet.
 package store

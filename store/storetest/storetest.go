@@ -113,6 +113,7 @@ func Run(t *testing.T, h Harness) {
 		"killed connections": testKilledConnections, "no connections left": testNoConnectionsLeft, "frozen server": testFrozenServer,
 	}
 	maps.Copy(tests, transactions())
+	maps.Copy(tests, cached())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
