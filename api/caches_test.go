@@ -48,7 +48,7 @@ func TestInvalidateDatabase(t *testing.T) {
 			t.Errorf("%s = %s at %q, want %s at %q", tt.name, problem.Code, pointer, tt.code, tt.pointer)
 		}
 	}
-	want := []string{"main[users][]", "main[][user-7]"}
+	want := []string{"main[users] []", "main[] [user-7]"}
 	if !slices.Equal(f.outside.forgotten, want) {
 		t.Errorf("forgotten: %v, want %v", f.outside.forgotten, want)
 	}

@@ -26,7 +26,10 @@ func (s *system) openCache(name string) error {
 	}
 	if url.Mode != config.RedisNone {
 		redis, err := redisOf(setting, url)
-		if err != nil {
+		switch {
+		case err != nil && setting == "redis.url":
+			return nil //nolint:nilerr // openRedis has told
+		case err != nil:
 			return err
 		}
 		dispatch.LogRedis(s.log)

@@ -27,7 +27,10 @@ func (f *fleet) failed(ctx context.Context, err error) {
 func (f *fleet) answered() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.away = time.Time{}
+	if !f.away.IsZero() {
+		f.away = time.Time{}
+		f.recovered()
+	}
 }
 
 // trouble tells of what keeps this process from following the news, once.
@@ -41,10 +44,15 @@ func (f *fleet) trouble(ctx context.Context, err error) {
 	f.log.Warn("redis is away: reads go past the cache", "error", err)
 }
 
-// over tells of its end.
+// over notes that it is over.
 func (f *fleet) over() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.recovered()
+}
+
+// recovered tells of the end of a trouble that was told. It requires mu.
+func (f *fleet) recovered() {
 	if f.told {
 		f.log.Info("redis is back: reads use the cache again")
 	}

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asyncops/asyncops/cache"
+	"github.com/asyncops/asyncops/internal/testkit"
 )
 
 // run runs c until the test ends, before the clients that it uses are closed.
@@ -248,28 +251,24 @@ func TestUsable(t *testing.T) {
 // TestLives: entries live for their TTL less at most a tenth, and not all alike.
 func TestLives(t *testing.T) {
 	t.Parallel()
-	var draws atomic.Int64
-	s := open(t, cache.Config{RandFunc: func() float64 { return float64(draws.Add(1)%2) * 0.999 }}, "").Space("database:main")
-	const ttl = 2 * time.Second
-	began := time.Now()
-	for i := range 10 {
-		get(t, s, cache.Entry{ID: strconv.Itoa(i)}, constant("x", ttl))
-	}
-	gone := map[int]time.Duration{}
-	for len(gone) < 10 {
-		for i := range 10 {
-			if gone[i] == 0 {
-				if a := get(t, s, cache.Entry{ID: strconv.Itoa(i)}, constant("", 0)); a.Result == cache.Miss {
-					gone[i] = time.Since(began)
-				}
-			}
+	synctest.Test(t, func(t *testing.T) {
+		draws := 0
+		s := open(t, cache.Config{RandFunc: func() float64 { draws++; return float64(draws%2) * 0.999 }}, "").Space("database:main")
+		const ttl = time.Minute
+		for i := range 2 { // the first draws almost a tenth, the second nothing
+			get(t, s, cache.Entry{ID: strconv.Itoa(i)}, constant("x", ttl))
 		}
-		time.Sleep(time.Millisecond)
-	}
-	for i, after := range gone {
-		if after < ttl*9/10 {
-			t.Errorf("entry %d was gone after %s, want at least %s", i, after, ttl*9/10)
-		}
+		first, second := cache.Entry{ID: "0"}, cache.Entry{ID: "1"}
+		time.Sleep(ttl*9/10 - time.Second)
+		want(t, get(t, s, first, constant("", 0)), "x", cache.Hit)
+		time.Sleep(4 * time.Second)
+		want(t, get(t, s, first, constant("y", 0)), "y", cache.Miss)
+		want(t, get(t, s, second, constant("", 0)), "x", cache.Hit)
+		time.Sleep(ttl / 10)
+		want(t, get(t, s, second, constant("y", 0)), "y", cache.Miss)
+	})
+	if got := cache.Briefly(time.Hour); got > 10*time.Second || cache.Briefly(time.Second) != time.Second {
+		t.Errorf("Briefly(1h) = %s, want some seconds, and no more than asked for", got)
 	}
 }
 
@@ -301,19 +300,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range 2000 {
 		get(t, s, cache.Entry{ID: strconv.Itoa(i)}, constant(string(value), time.Hour))
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for c.Bytes() > bound && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
-	}
-	if got := c.Bytes(); got > bound || got == 0 {
-		t.Errorf("%d bytes are kept, want some and at most %d", got, bound)
-	}
-	for seen.evictions.Load() < 2000-bound/10_000 && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
-	}
-	if n := seen.evictions.Load(); n < 2000-bound/10_000 {
-		t.Errorf("%d evictions were told, want at least %d", n, 2000-bound/10_000)
-	}
+	testkit.Eventually(t, patience, time.Millisecond, func() error {
+		got, n := c.Bytes(), seen.evictions.Load()
+		if got > bound || got == 0 || n < 2000-bound/10_000 {
+			return fmt.Errorf("%d bytes are kept, want some and at most %d; %d evictions were told", got, bound, n)
+		}
+		return nil
+	})
 	large := cache.Entry{ID: "large"}
 	want(t, get(t, s, large, constant(string(make([]byte, bound/16+1)), time.Hour)), string(make([]byte, bound/16+1)), cache.Miss)
 	want(t, get(t, s, large, constant("", time.Hour)), "", cache.Miss)

@@ -171,6 +171,9 @@ func TestAway(t *testing.T) {
 	}
 }
 
+// pause lets something go on as it is for a while.
+func pause(d time.Duration) { <-time.After(d) }
+
 // world is rows that writers change, and what readers may rely on.
 type world struct {
 	rows [4]struct {
@@ -224,12 +227,12 @@ func TestNeverBehind(t *testing.T) {
 			{"killed", 3, func(s *testkit.RedisServer, _ []*testkit.ProxyServer) { s.Kill(); s.Restart() }},
 			{"away for longer than anybody waits", 1, func(s *testkit.RedisServer, _ []*testkit.ProxyServer) {
 				s.Kill()
-				time.Sleep(4 * time.Second)
+				pause(4 * time.Second)
 				s.Restart()
 			}},
 			{"frozen", 2, func(s *testkit.RedisServer, _ []*testkit.ProxyServer) {
 				s.Freeze()
-				time.Sleep(1500 * time.Millisecond)
+				pause(1500 * time.Millisecond)
 				s.Thaw()
 			}},
 			{"emptied", 5, func(s *testkit.RedisServer, _ []*testkit.ProxyServer) { _, _ = s.Do("FLUSHALL") }},
@@ -246,10 +249,10 @@ func TestNeverBehind(t *testing.T) {
 				}
 				neverBehind(t, spaces, func() {
 					for range fault.rounds {
-						time.Sleep(300 * time.Millisecond)
+						pause(300 * time.Millisecond)
 						fault.strike(server, proxies)
 					}
-					time.Sleep(2 * time.Second)
+					pause(2 * time.Second)
 				})
 			})
 		}
@@ -274,7 +277,7 @@ func neverBehind(t *testing.T, spaces []*cache.Space, meanwhile func()) {
 				if i < 2 {
 					w.write(s, row)
 					writes.Add(1)
-					time.Sleep(time.Duration(rand.IntN(5)) * time.Millisecond) // so that there is something to hit
+					pause(time.Duration(rand.IntN(5)) * time.Millisecond) // so that there is something to hit
 					continue
 				}
 				behind, result, err := w.read(s, row)
@@ -283,7 +286,7 @@ func neverBehind(t *testing.T, spaces []*cache.Space, meanwhile func()) {
 					return
 				}
 				reads.Add(1)
-				time.Sleep(50 * time.Microsecond) // many of these tests run at the same time
+				pause(50 * time.Microsecond) // many of these tests run at the same time
 				if result == cache.Hit || result == cache.HitShared {
 					hits.Add(1)
 				}

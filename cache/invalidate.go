@@ -31,10 +31,11 @@ func (s *Space) Invalidate(tags, keys []string) error {
 
 // batch is the invalidations that are sent together.
 type batch struct {
-	slots map[int]struct{}
-	sent  chan struct{} // closed when it has been sent or given up
-	reply changed       // set before sent is closed
-	err   error         // set before sent is closed
+	slots   map[int]struct{}
+	writers int           // that wait for it
+	sent    chan struct{} // closed when it has been sent or given up
+	reply   changed       // set before sent is closed
+	err     error         // set before sent is closed
 }
 
 // invalidate sends the slots with those of others, and waits until no process
@@ -57,14 +58,18 @@ func (f *fleet) enqueue(slots []int) *batch {
 	for _, slot := range slots {
 		f.next.slots[slot] = struct{}{}
 	}
-	if b := f.next; f.sending {
-		return b
-	}
 	b := f.next
-	f.sending = true
-	f.sends.Go(f.send)
+	b.writers++
+	if !f.sending {
+		f.sending = true
+		f.sends.Go(f.send)
+	}
 	return b
 }
+
+// sendRest is between two batches under load. It bounds what they cost, in this
+// process and in Redis.
+const sendRest = 2 * time.Millisecond
 
 // send sends batches until there are none. While one is on its way, the next
 // collects what comes.
@@ -82,6 +87,9 @@ func (f *fleet) send() {
 		b.reply, b.err = f.sendUntil(slots)
 		f.gens.bump(slots) // after the versions in Redis: what was read there before counts for nothing now
 		close(b.sent)
+		if b.writers > 1 {
+			<-time.After(sendRest)
+		}
 	}
 }
 
@@ -100,7 +108,7 @@ func (f *fleet) sendUntil(slots []int) (changed, error) {
 			return reply, nil
 		}
 		f.failed(ctx, err)
-		time.Sleep(retryInterval)
+		<-time.After(retryInterval)
 	}
 }
 

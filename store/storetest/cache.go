@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -273,7 +274,7 @@ func testCachedNeverBehind(t *testing.T, h Harness) {
 				}
 				completed.Add(1) // that many at least are in the database
 				for before := hits.Load(); hits.Load() == before && !t.Failed(); {
-					time.Sleep(time.Millisecond) // until there was something to make stale
+					runtime.Gosched() // until there was something to make stale
 				}
 			}
 		})
