@@ -9,18 +9,19 @@ import (
 	"time"
 )
 
-// failed notes that Redis has not taken a change or a renewal.
-func (f *fleet) failed(ctx context.Context, err error) {
+// failed notes that Redis has not taken a change or a renewal, and returns how
+// long it has been away.
+func (f *fleet) failed(ctx context.Context, err error) time.Duration {
 	if ctx.Err() != nil {
-		return // it was not Redis
+		return 0 // it was not Redis
 	}
-	f.mu.Lock()
-	f.tried = time.Now()
-	if f.away.IsZero() {
-		f.away = f.tried
-	}
-	f.mu.Unlock()
 	f.trouble(ctx, err)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away.IsZero() {
+		f.away = time.Now()
+	}
+	return time.Since(f.away)
 }
 
 // answered notes that it has.
@@ -57,14 +58,6 @@ func (f *fleet) recovered() {
 		f.log.Info("redis is back: reads use the cache again")
 	}
 	f.told = false
-}
-
-// resigned reports whether Redis has been away for so long that a write need
-// not try to reach it. One does now and then.
-func (f *fleet) resigned() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return !f.away.IsZero() && time.Since(f.away) >= giveUpAfter && time.Since(f.tried) < term
 }
 
 // owe remembers slots that others must be told of.

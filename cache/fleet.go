@@ -47,7 +47,6 @@ type fleet struct {
 	acks    map[string]ack   // by member; guarded by mu
 	news    chan struct{}    // closed when acks change; guarded by mu
 	away    time.Time        // since when Redis does not answer; zero while it does; guarded by mu
-	tried   time.Time        // when it was last asked in vain; guarded by mu
 	told    bool             // that something is wrong with it; guarded by mu
 	debts   map[int]struct{} // slots that were changed meanwhile; guarded by mu
 }

@@ -94,20 +94,20 @@ func (f *fleet) send() {
 }
 
 // sendUntil sends until Redis answers, or has been away for so long that nobody
-// trusts what is kept.
+// trusts what is kept. It tries at least once: Redis may be back, and others may
+// have joined again, a moment before this process does.
 func (f *fleet) sendUntil(slots []int) (changed, error) {
 	ctx := context.Background() // a write has happened: no stop makes that undone
 	for {
-		if f.resigned() {
-			f.owe(slots)
-			return changed{}, ErrAway
-		}
 		reply, err := f.change(ctx, slots)
 		if err == nil {
 			f.answered()
 			return reply, nil
 		}
-		f.failed(ctx, err)
+		if f.failed(ctx, err) >= giveUpAfter {
+			f.owe(slots)
+			return changed{}, ErrAway
+		}
 		<-time.After(retryInterval)
 	}
 }

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 func open(t testing.TB, config cache.Config, addr string) *cache.Cache {
 	t.Helper()
 	if addr != "" {
-		client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ContextTimeoutEnabled: true, PoolSize: 16})
+		client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, PoolSize: 16})
 		config.Redis = client
 		t.Cleanup(func() { _ = client.Close() })
 	}
