@@ -39,12 +39,12 @@ func TestCachedReadsSeeCompletedWrites(t *testing.T) {
 	}
 	read := object{"kind": "db.select_many", "args": object{"table": "facts", "columns": []string{"n"}, "cache": object{"key": "facts"}}}
 	hits := 0
-	for n := range 40 {
-		if n == 20 {
+	for n := range 20 {
+		if n == 10 {
 			workers[0].Kill()
 		}
 		finished(insert("facts", n))
-		for range 6 { // so that each worker has it in its memory
+		for range 4 { // so that each worker has it in its memory
 			var found struct {
 				Count  int
 				Cached bool
@@ -64,7 +64,7 @@ func TestCachedReadsSeeCompletedWrites(t *testing.T) {
 		t.Error("no read was answered from the cache")
 	}
 
-	requireNumber(t, target.db, 40, "SELECT count(*) FROM facts")
+	requireNumber(t, target.db, 20, "SELECT count(*) FROM facts")
 	if _, err := target.db.ExecContext(t.Context(), "DELETE FROM facts"); err != nil { // past asyncops
 		t.Fatal(err)
 	}
