@@ -63,6 +63,7 @@ local function begin(era, ttl, listeners)
 end
 `
 
+//nolint:dupword // Lua ends its blocks with the same word
 var (
 	// renewScript: channel, candidate era, ttl ms, member, known era or "" to
 	// join, when it was sent by the member's clock -> {era, seq} or {era, 0} for
