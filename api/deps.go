@@ -20,6 +20,7 @@ type Deps struct {
 	Deliveries     Deliveries
 	Planner        Planner      // nil: dry runs tell no SQL and no request
 	Statuses       Statuses     // nil: no databases and no clients
+	Caches         Caches       // nil: nothing is cached
 	RedisQueues    RedisQueues  // nil: there is no Redis
 	ConfiguredKeys func() []Key // asked at most every 5 s; nil: none
 	Keys           KeySource    // keys besides those; nil: none
@@ -66,6 +67,14 @@ type Planner interface {
 type Statuses interface {
 	Databases(ctx context.Context) ([]Database, error)
 	Clients(ctx context.Context) ([]Client, error)
+}
+
+// Caches makes results that are kept count for nothing.
+type Caches interface {
+	// InvalidateDatabase returns when no process answers any more with what was
+	// read from the tables, or is kept under the keys. ErrCacheAway says that some
+	// could not be told. The name is one of the configured databases'.
+	InvalidateDatabase(name string, tables, keys []string) error
 }
 
 // Health is how a target was found when it was last looked at.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -88,6 +89,15 @@ type fakeOutside struct {
 	mu        sync.Mutex
 	requests  []string // route method code; guarded by mu
 	submitted map[string]int
+	forgotten []string // guarded by mu
+	cacheAway error    // guarded by mu
+}
+
+func (o *fakeOutside) InvalidateDatabase(name string, tables, keys []string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forgotten = append(o.forgotten, fmt.Sprint(name, tables, keys))
+	return o.cacheAway
 }
 
 func (o *fakeOutside) Request(route, method string, code int, seconds float64) {
@@ -199,7 +209,7 @@ func start(t testing.TB, change ...func(*api.Config, *api.Deps)) *fixture {
 	cfg := api.Config{Listen: "127.0.0.1:0", Queues: []string{"critical", "default"}, Gzip: true}
 	deps := api.Deps{
 		Ledger: f.fakeLedger, Signals: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
-		Statuses: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Observer: f.outside,
+		Statuses: f.outside, Caches: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Observer: f.outside,
 		Log:     slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Healthz: ok(200, `{"status":"ok"}`), Readyz: ok(503, `{"status":"down","checks":[]}`), Metrics: plainMetrics(),
 		Now: func() time.Time { return testNow },

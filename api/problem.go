@@ -108,9 +108,13 @@ func sentinels() []sentinelRow {
 		{job.ErrSaturated, http.StatusServiceUnavailable, CodeSaturated, "too many jobs are being submitted; nothing was accepted", 1},
 		{job.ErrSchemaOutdated, http.StatusServiceUnavailable, CodeSchemaOutdated, "the ledger's schema is outdated; run asyncops migrate", 30},
 		{job.ErrUnavailable, http.StatusServiceUnavailable, CodeUnavailable, "the ledger does not answer; a submission may have been written, and its idempotency key tells", 2},
+		{ErrCacheAway, http.StatusServiceUnavailable, CodeUnavailable, "the Redis of the cache does not answer; until it does nothing is taken from the cache, and then this is stale", 2},
 		{errRequestTimeout, http.StatusServiceUnavailable, CodeTimeout, "the request took too long; a submission may have been written, and its idempotency key tells", 2},
 	}
 }
+
+// ErrCacheAway says that processes could not be told to forget.
+var ErrCacheAway = errors.New("the cache's Redis does not answer")
 
 // errRequestTimeout is the cause of the end of a request's context.
 var errRequestTimeout = errors.New("the request ran out of time")

@@ -43,6 +43,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/queues/{queue}/resume", QueuesAdmin, s.resumeQueue},
 		{"GET", "/v1/databases", JobsRead, s.listDatabases},
 		{"GET", "/v1/databases/{name}", JobsRead, s.getDatabase},
+		{"POST", "/v1/databases/{name}/cache/invalidate", TargetsAdmin, s.invalidateDatabase},
 		{"GET", "/v1/clients", JobsRead, s.listClients},
 		{"GET", "/v1/clients/{name}", JobsRead, s.getClient},
 		{"GET", "/v1/workers", JobsRead, s.listWorkers},

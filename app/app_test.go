@@ -3,6 +3,7 @@ package app //nolint:testpackage // what it tests is nobody else's
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -97,13 +98,14 @@ func TestOpenTellsOfAllSettings(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()
 	cfg.Redis.URL = config.RedisURL{Mode: "standalone", Addrs: []string{"localhost:6379"}, TLS: true, CAFile: t.TempDir() + "/none.pem"}
+	cfg.Cache.RedisURL = config.RedisURL{Mode: "standalone", Addrs: []string{"localhost:6379"}, TLS: true, CAFile: t.TempDir() + "/none.pem"}
 	client := config.NewClient()
 	client.BaseURL = "https://api.example.com"
 	client.TLS.CA = t.TempDir() + "/none.pem"
 	cfg.Clients = map[string]config.Client{"crm": client}
 	_, err := open(cfg, slog.New(slog.DiscardHandler), "test")
 	var problems config.Problems
-	if !errors.As(err, &problems) || len(problems) != 2 {
-		t.Errorf("open = %v, want a problem of redis.url and one of the client", err)
+	if !errors.As(err, &problems) || len(problems) != 3 || !strings.HasPrefix(problems[1].Message, "cache.redis_url: ") {
+		t.Errorf("open = %v, want a problem of redis.url, one of cache.redis_url and one of the client", err)
 	}
 }

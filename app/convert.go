@@ -60,7 +60,8 @@ func ledgerOf(c config.Ledger, process string) ledger.Config {
 	return cfg
 }
 
-func redisOf(u config.RedisURL) (dispatch.Redis, error) {
+// redisOf is the Redis that the setting names.
+func redisOf(setting string, u config.RedisURL) (dispatch.Redis, error) {
 	r := dispatch.Redis{
 		Mode: u.Mode, Addrs: u.Addrs, Master: u.Master, Username: u.User, DB: u.DB, SentinelUsername: u.SentinelUser,
 	}
@@ -79,11 +80,11 @@ func redisOf(u config.RedisURL) (dispatch.Redis, error) {
 	}
 	pem, err := os.ReadFile(u.CAFile)
 	if err != nil {
-		return r, fmt.Errorf("redis.url: ca_file: %w", err)
+		return r, fmt.Errorf("%s: ca_file: %w", setting, err)
 	}
 	r.TLS.RootCAs = x509.NewCertPool()
 	if !r.TLS.RootCAs.AppendCertsFromPEM(pem) {
-		return r, fmt.Errorf("redis.url: ca_file %s holds no certificate in PEM form", u.CAFile)
+		return r, fmt.Errorf("%s: ca_file %s holds no certificate in PEM form", setting, u.CAFile)
 	}
 	return r, nil
 }
@@ -94,6 +95,7 @@ func databaseOf(name string, c config.Database, process string) (store.Config, e
 		MaxLifetime: orNever(c.MaxLifetime), MaxIdleTime: orNever(c.MaxIdleTime), StatementTimeout: c.StatementTimeout.Std(),
 		SlowQuery: orNever(c.SlowQuery), Retry: store.Retry{Attempts: c.Retry.Attempts, Delay: c.Retry.Delay.Std()},
 		Effects: store.Effects(c.Effects), MaxAffected: c.MaxAffected, Tables: map[string]store.Table{}, Queries: map[string]store.Query{},
+		Cache: store.QueryCache{TTL: c.Cache.TTL.Std(), MaxRows: c.Cache.MaxRows},
 	}
 	for table, t := range c.Tables {
 		cfg.Tables[table] = store.Table{Columns: t.Columns, Write: t.Write}

@@ -58,6 +58,9 @@ func TestDatabaseOnMySQL(t *testing.T) {
 		my.ApplicationName != "asyncops-worker" {
 		t.Errorf("databaseOf = %+v, want what the address says", cfg)
 	}
+	if cfg.Cache.TTL != time.Hour || cfg.Cache.MaxRows != 1000 {
+		t.Errorf("databaseOf = %+v, want the defaults of the cache", cfg.Cache)
+	}
 	if err := cfg.Validate(); err != nil {
 		t.Errorf("Validate() = %v, want nil", err)
 	}

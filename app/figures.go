@@ -8,6 +8,7 @@ import (
 
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/observe"
+	"github.com/asyncops/asyncops/store"
 	"github.com/asyncops/asyncops/tasks"
 )
 
@@ -18,6 +19,11 @@ func (s *system) labels() observe.Labels {
 		Databases: slices.Sorted(maps.Keys(s.cfg.Databases)),
 		Clients:   slices.Sorted(maps.Keys(s.cfg.Clients)),
 		Methods:   []string{http.MethodGet, http.MethodPost},
+	}
+	if s.cfg.Cache.Enabled {
+		for _, name := range known.Databases {
+			known.Caches = append(known.Caches, store.CacheSpace(name))
+		}
 	}
 	for _, kind := range tasks.Definitions() {
 		known.Kinds = append(known.Kinds, string(kind.Name))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/asyncops/asyncops/api"
+	"github.com/asyncops/asyncops/cache"
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dispatch"
@@ -40,6 +41,7 @@ type system struct {
 	relay  *dispatch.Relay  // nil outside of a scheduler
 	server *api.Server      // nil where there is no API
 
+	cache     *cache.Cache // nil where nothing is kept
 	databases map[string]*store.Target
 	upstreams map[string]*clients.Client
 	targets   targets
@@ -55,7 +57,7 @@ type system struct {
 func open(cfg *config.Config, log *slog.Logger, name string) (*system, error) {
 	s := &system{cfg: cfg, log: log, sights: newSights()}
 	s.metrics = observe.New(observe.Build{Version: Version()}, s.labels())
-	err := errors.Join(s.openRedis(), s.openLedger(name), s.openTargets(name))
+	err := errors.Join(s.openRedis(), s.openLedger(name), s.openCache(name), s.openTargets(name))
 	if err != nil {
 		return nil, errors.Join(settings(err), s.close())
 	}
@@ -73,7 +75,7 @@ func (s *system) openBroker() error {
 	if s.cfg.Redis.URL.Mode == config.RedisNone {
 		return nil
 	}
-	redis, err := redisOf(s.cfg.Redis.URL)
+	redis, err := redisOf("redis.url", s.cfg.Redis.URL)
 	if err != nil {
 		return err
 	}
@@ -111,6 +113,7 @@ func (s *system) openTargets(name string) error {
 		if !runsJobs(name) {
 			cfg.PoolSize, cfg.MaxOverflow = min(cfg.PoolSize, lookOnly), 0
 		}
+		cfg.Cache.In = s.cache
 		target, err := store.Open(cfg, s.log, s.metrics)
 		if err != nil {
 			errs = append(errs, err)
@@ -169,6 +172,10 @@ func (s *system) ensureQueues(ctx context.Context) error {
 
 // addTargets adds the look at the targets: their effects tables and their health.
 func (s *system) addTargets() {
+	if s.cache != nil {
+		s.add("cache", s.cache.Run)
+		s.sources.CacheBytes = s.cache.Bytes
+	}
 	s.start("targets", s.lookAtTargets)
 	for name, target := range s.databases {
 		s.add("database "+name, target.Watch)

@@ -27,6 +27,5 @@ func unused(cfg *config.Config) []string {
 	note(len(cfg.Schedules) > 0, "schedules")
 	note(len(cfg.Alerts.Notify) > 0, "alerts.notify")
 	note(cfg.Observability.OTLPEndpoint != "", "observability.otlp_endpoint")
-	note(cfg.Cache.RedisURL.Mode != "", "cache.redis_url")
 	return settings
 }

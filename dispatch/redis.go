@@ -37,10 +37,23 @@ const (
 	redisDialTimeout = 2 * time.Second
 )
 
+// Open returns a client for what is not dispatch's own, with a pool of so many
+// connections. Nothing is tried twice, neither a command nor a connection: who
+// asks knows better when to. It does not wait for Redis.
+func (r Redis) Open(pool int) (redis.UniversalClient, error) {
+	opts := r.options(0, pool)
+	opts.DialerRetries = 1
+	return r.open(opts)
+}
+
 // client opens connections lazily; Close it. retries is how often go-redis
 // sends a command again after a broken connection: zero for clients whose
 // commands must not run twice, such as a dequeue whose reply was lost.
 func (r Redis) client(retries, pool int) (redis.UniversalClient, error) {
+	return r.open(r.options(retries, pool))
+}
+
+func (r Redis) options(retries, pool int) *redis.UniversalOptions {
 	if retries == 0 {
 		retries = -1
 	}
@@ -56,6 +69,10 @@ func (r Redis) client(retries, pool int) (redis.UniversalClient, error) {
 	if r.SentinelPassword != nil {
 		opts.SentinelPassword = r.SentinelPassword()
 	}
+	return opts
+}
+
+func (r Redis) open(opts *redis.UniversalOptions) (redis.UniversalClient, error) {
 	switch r.Mode {
 	case Standalone:
 		return redis.NewClient(opts.Simple()), nil

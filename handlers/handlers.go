@@ -20,8 +20,9 @@ import (
 // Database runs operations; *store.Target is one.
 type Database interface {
 	Run(ctx context.Context, op dbop.Operation, effect *store.Effect) (*store.Result, error)
+	RunCached(ctx context.Context, op dbop.Operation, c store.Cached) (*store.Result, error)
 	RunTransaction(ctx context.Context, txn dbop.Transaction, effect *store.Effect) (*store.Result, error)
-	Seal(ctx context.Context, e store.Effect) (stored json.RawMessage, applied bool, err error)
+	Seal(ctx context.Context, e store.Effect, ops ...dbop.Operation) (stored json.RawMessage, applied bool, err error)
 }
 
 // Upstream sends requests; *clients.Client is one.
@@ -94,19 +95,21 @@ func (h *Handlers) Seal(ctx context.Context, j *job.Job) (result json.RawMessage
 	if err != nil {
 		return nil, false, invalid(err)
 	}
-	database := ""
+	database, writes := "", []dbop.Operation(nil)
 	switch task := task.(type) {
 	case *tasks.DB:
 		if task.Operation.Writes() {
-			database = task.Database
+			database, writes = task.Database, []dbop.Operation{task.Operation}
 		}
 	case *tasks.Transaction:
-		if task.Transaction.Writes() {
-			database = task.Database
+		for _, step := range task.Transaction.Steps {
+			if step.Writes() {
+				database, writes = task.Database, append(writes, step.Operation)
+			}
 		}
 	}
 	if database == "" {
 		return nil, false, nil
 	}
-	return h.databases[database].Seal(ctx, effectOf(j))
+	return h.databases[database].Seal(ctx, effectOf(j), writes...)
 }

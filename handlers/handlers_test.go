@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,9 @@ type fake struct {
 	transaction dbop.Transaction
 	replayed    bool
 	effect      *store.Effect
+	cached      store.Cached
 	sealed      *store.Effect
+	changed     []string
 	request     httpop.Request
 	err         error
 }
@@ -41,8 +44,16 @@ func (f *fake) RunTransaction(_ context.Context, txn dbop.Transaction, effect *s
 	return &store.Result{JSON: json.RawMessage(`{"results":[{},{}]}`), Rows: 3, Steps: []int64{1, 2}}, f.err
 }
 
-func (f *fake) Seal(_ context.Context, e store.Effect) (json.RawMessage, bool, error) {
+func (f *fake) RunCached(_ context.Context, op dbop.Operation, c store.Cached) (*store.Result, error) {
+	f.operation, f.cached = op, c
+	return &store.Result{JSON: json.RawMessage(`{"row":null,"cached":true}`), Cached: true}, f.err
+}
+
+func (f *fake) Seal(_ context.Context, e store.Effect, ops ...dbop.Operation) (json.RawMessage, bool, error) {
 	f.sealed = &e
+	for _, op := range ops {
+		f.changed = append(f.changed, op.Table)
+	}
 	return json.RawMessage(`{"rows_affected":2}`), true, f.err
 }
 
@@ -167,6 +178,9 @@ func TestTransaction(t *testing.T) {
 	if _, applied, err := newHandlers(f).Seal(t.Context(), j); !applied || err != nil || f.sealed == nil {
 		t.Errorf("Seal = %v, %v, want what the store says", applied, err)
 	}
+	if want := []string{"accounts"}; !slices.Equal(f.changed, want) {
+		t.Errorf("sealed a write to %v, want %v", f.changed, want)
+	}
 }
 
 func TestReadingTransactionHasNoEffect(t *testing.T) {
@@ -178,6 +192,23 @@ func TestReadingTransactionHasNoEffect(t *testing.T) {
 	}
 	if _, applied, err := newHandlers(f).Seal(t.Context(), j); applied || err != nil || f.sealed != nil {
 		t.Errorf("Seal = %v, %v, store asked: %v; want nothing to seal", applied, err, f.sealed != nil)
+	}
+}
+
+func TestCachedSelect(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	result, err := newHandlers(f).Run(t.Context(), &job.Job{
+		ID: id, Kind: "db.select_one", Args: json.RawMessage(`{"table":"users","cache":{"key":"user-7","ttl":"10m"}}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (store.Cached{Key: "user-7", TTL: 10 * time.Minute}); f.cached != want || f.operation.Op != dbop.SelectOne {
+		t.Errorf("read %s with %+v, want select_one with %+v", f.operation.Op, f.cached, want)
+	}
+	if want := `{"database":"main","operation":"select_one","table":"users","rows":0,"cached":true}`; string(result.Summary) != want {
+		t.Errorf("summary = %s, want %s", result.Summary, want)
 	}
 }
 
@@ -208,6 +239,9 @@ func TestSeal(t *testing.T) {
 	}
 	if want := (store.Effect{Job: id, Generation: 1, Required: true}); f.sealed == nil || *f.sealed != want {
 		t.Errorf("sealed %+v, want %+v", f.sealed, want)
+	}
+	if want := []string{"users"}; !slices.Equal(f.changed, want) {
+		t.Errorf("sealed a write to %v, want %v", f.changed, want)
 	}
 }
 

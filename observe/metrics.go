@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/asyncops/asyncops/cache"
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/job"
 )
@@ -28,6 +29,7 @@ type Labels struct {
 	Queues    []string
 	Databases []string
 	Clients   []string
+	Caches    []string // spaces of the cache
 	Methods   []string // of requests to clients, such as GET
 	Routes    []Route  // of this process
 }
@@ -54,6 +56,8 @@ type Metrics struct {
 	attempts  *prometheus.CounterVec   // kind, outcome
 	fenced    *prometheus.CounterVec   // no labels
 	slow      *prometheus.CounterVec   // database, operation
+	cached    *prometheus.CounterVec   // cache, result
+	evicted   *prometheus.CounterVec   // cache
 	duration  *prometheus.HistogramVec // kind
 	wait      *prometheus.HistogramVec // queue
 	query     *prometheus.HistogramVec // database, operation
@@ -82,6 +86,8 @@ func New(build Build, known Labels) *Metrics {
 	m.attempts = m.counter("attempts_total")
 	m.fenced = m.counter("fenced_total")
 	m.slow = m.counter("slow_queries_total")
+	m.cached = m.counter("cache_requests_total")
+	m.evicted = m.counter("cache_evictions_total")
 	m.duration = m.histogram("job_duration_seconds")
 	m.wait = m.histogram("job_wait_seconds")
 	m.query = m.histogram("db_query_duration_seconds")
@@ -131,6 +137,12 @@ func (m *Metrics) expose(known Labels) {
 		for _, operation := range dbop.Ops() {
 			m.query.WithLabelValues(database, string(operation))
 			m.slow.WithLabelValues(database, string(operation))
+		}
+	}
+	for _, name := range known.Caches {
+		m.evicted.WithLabelValues(name)
+		for _, result := range cache.Results() {
+			m.cached.WithLabelValues(name, string(result))
 		}
 	}
 	for _, client := range known.Clients {

@@ -23,6 +23,7 @@ func everything() observe.Labels {
 	return observe.Labels{
 		Kinds: []string{"db.insert_one"}, Queues: []string{"default"},
 		Databases: []string{"demo"},
+		Caches:    []string{"database:demo"},
 		Clients:   []string{"crm"}, Methods: []string{http.MethodGet},
 		Routes: []observe.Route{{Method: http.MethodPost, Path: "/v1/jobs", Code: http.StatusAccepted}},
 	}
@@ -38,7 +39,7 @@ func idle() observe.Sources {
 		RelayLag: func(context.Context) (time.Duration, error) { return 0, nil },
 		Drift:    func(context.Context) (int, error) { return 0, nil },
 
-		DatabasePools: pools, ClientPools: pools,
+		DatabasePools: pools, ClientPools: pools, CacheBytes: func() int64 { return 0 },
 		Targets:  func() []observe.Target { return []observe.Target{{Type: "database", Name: "demo"}} },
 		RedisUp:  func() bool { return false },
 		LedgerUp: func() bool { return false },
@@ -104,7 +105,7 @@ func TestFamiliesAreThoseOfTheContract(t *testing.T) {
 		queue_oldest_seconds{queue} attempts_total{kind,outcome} fenced_total{} workers{state}
 		db_query_duration_seconds{database,operation} db_pool_connections{database,state} db_pool_wait_seconds{database}
 		slow_queries_total{database,operation} client_request_duration_seconds{client,method,code}
-		client_pool_connections{client,state} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
+		client_pool_connections{client,state} cache_requests_total{cache,result} cache_evictions_total{cache} cache_bytes{} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
 		relay_lag_seconds{} ledger_redis_drift{} http_request_duration_seconds{route,method,code}
 		build_info{version,revision,go_version}`)
 	var got []string

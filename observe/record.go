@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/asyncops/asyncops/cache"
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/job"
 )
@@ -78,6 +79,14 @@ func (m *Metrics) PoolWait(database string, waited time.Duration) {
 func (m *Metrics) SlowQuery(database string, op dbop.Op) {
 	m.slow.WithLabelValues(database, string(op)).Inc()
 }
+
+// CacheRequest counts a read that asked for the cache.
+func (m *Metrics) CacheRequest(space string, result cache.Result) {
+	m.cached.WithLabelValues(space, string(result)).Inc()
+}
+
+// CacheEviction counts a result that had to make room for others.
+func (m *Metrics) CacheEviction(space string) { m.evicted.WithLabelValues(space).Inc() }
 
 // knownMethod keeps callers from making a series for each word they send.
 func knownMethod(method string) string {

@@ -36,6 +36,7 @@ type Sources struct {
 
 	DatabasePools func() map[string]Pool // db_pool_connections, by database
 	ClientPools   func() map[string]Pool // client_pool_connections, by client
+	CacheBytes    func() int64           // cache_bytes
 	Targets       func() []Target        // target_up
 	RedisUp       func() bool            // redis_up
 	LedgerUp      func() bool            // ledger_up
@@ -85,6 +86,9 @@ func (m *Metrics) Feed(s Sources, log *slog.Logger) {
 	}
 	if s.ClientPools != nil {
 		c.add(m, "client_pool_connections", pools(s.ClientPools))
+	}
+	if s.CacheBytes != nil {
+		c.add(m, "cache_bytes", one(always(s.CacheBytes), func(n int64) float64 { return float64(n) }))
 	}
 	if s.Targets != nil {
 		c.add(m, "target_up", func(g gauge) error {

@@ -154,6 +154,9 @@ func TestRequests(t *testing.T) {
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/clients"}},
 		{"one database", func(ctx context.Context, c *sdk.Client) error { _, err := c.Database(ctx, "a b"); return err },
 			answer{status: 200, body: `{"name":"a b"}`}, request{Line: "GET /v1/databases/a%20b"}},
+		{"invalidate", func(ctx context.Context, c *sdk.Client) error {
+			return c.InvalidateCache(ctx, "main", sdk.Invalidation{Table: "users"})
+		}, answer{status: 204}, request{Line: "POST /v1/databases/main/cache/invalidate", Body: `{"table":"users"}`, Type: "application/json"}},
 		{"workers", func(ctx context.Context, c *sdk.Client) error { _, err := c.Workers(ctx); return err },
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/workers"}},
 	}

@@ -75,3 +75,25 @@ func (c *Client) Database(ctx context.Context, name string) (*Database, error) {
 	}
 	return db, nil
 }
+
+// Invalidation says which cached results of a database count for nothing: those
+// read from Table, or those that reads keep under Key. One of the two is set.
+type Invalidation struct {
+	Table string `json:"table,omitempty"`
+	Key   string `json:"key,omitempty"`
+}
+
+// InvalidateCache returns when no process answers with such results any more.
+// Writes of jobs do this by themselves: it is for what others change.
+func (c *Client) InvalidateCache(ctx context.Context, database string, i Invalidation) error {
+	body, err := jsonBody(i)
+	if err != nil {
+		return err
+	}
+	k := call{
+		method: http.MethodPost, path: "/v1/databases/" + url.PathEscape(database) + "/cache/invalidate", body: body,
+		contentType: "application/json", idempotent: true,
+	}
+	_, err = c.fetch(ctx, k, nil)
+	return err
+}

@@ -53,6 +53,18 @@ func (c *catalog) table(ctx context.Context, full string) (*table, error) {
 	return t, nil
 }
 
+// last is what was known last, however old it is; only what is not known is
+// asked for.
+func (c *catalog) last(ctx context.Context, full string) (*table, error) {
+	c.mu.Lock()
+	known, ok := c.tables[full]
+	c.mu.Unlock()
+	if ok {
+		return known.table, nil
+	}
+	return c.table(ctx, full)
+}
+
 // forget drops what is known of tables.
 func (c *catalog) forget(tables ...string) {
 	c.mu.Lock()

@@ -76,6 +76,7 @@ type Config struct {
 	MaxAffected      int // bound of update_many and delete_many; default 1000
 	Tables           map[string]Table
 	Queries          map[string]Query // named statements
+	Cache            QueryCache
 }
 
 func (c Config) withDefaults() Config {
@@ -89,6 +90,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Retry.Delay, 100*time.Millisecond)
 	setDefault(&c.Effects, EffectsAuto)
 	setDefault(&c.MaxAffected, 1000)
+	setDefault(&c.Cache.TTL, time.Hour)
+	setDefault(&c.Cache.MaxRows, 1000)
 	return c
 }
 
@@ -137,7 +140,7 @@ func (c Config) Validate() error {
 	for name, n := range map[string]int64{
 		"pool_size": int64(c.PoolSize), "max_overflow": int64(c.MaxOverflow), "pool_timeout": int64(c.PoolTimeout),
 		"statement_timeout": int64(c.StatementTimeout), "retry.attempts": int64(c.Retry.Attempts), "retry.delay": int64(c.Retry.Delay),
-		"max_affected": int64(c.MaxAffected),
+		"max_affected": int64(c.MaxAffected), "cache.ttl": int64(c.Cache.TTL), "cache.max_rows": int64(c.Cache.MaxRows),
 	} {
 		if n < 0 {
 			bad("%s must not be negative", name)

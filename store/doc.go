@@ -38,6 +38,9 @@
 //
 // A named statement is SQL of the configuration: the server binds its values, and
 // tells the types of its rows. Without Write it runs in a transaction that can
-// only read. Operations name it; the package refuses SQL from callers, and caches
-// are not its business yet.
+// only read. Operations name it; the package refuses SQL from callers.
+//
+// A read may be answered from the cache (RunCached). Every write makes stale what
+// the cache holds of its tables, after its commit and before it returns; so does
+// a run that finds the effect of an earlier one.
 package store

@@ -142,9 +142,9 @@ func (t *Target) record(ctx context.Context, tx querier, e Effect, res *Result, 
 // Seal makes sure that the effect will not happen any more, by a tombstone in
 // the target. If it has happened, applied is true and stored is its result. On
 // a target without effects table there is nothing to seal: applied is false.
-// Errors are *job.Failure; the caller tries again until it knows.
-func (t *Target) Seal(ctx context.Context, e Effect) (stored json.RawMessage, applied bool, err error) {
-	const op = dbop.Op("seal")
+// Whatever earlier runs of the operations may have written, the cache holds
+// nothing from before. Errors are *job.Failure; the caller tries again until it knows.
+func (t *Target) Seal(ctx context.Context, e Effect, ops ...dbop.Operation) (stored json.RawMessage, applied bool, err error) {
 	err = t.retry(ctx, nil, func() error {
 		recorded, err := t.recording(ctx, e.Required)
 		if err != nil || !recorded {
@@ -164,7 +164,10 @@ func (t *Target) Seal(ctx context.Context, e Effect) (stored json.RawMessage, ap
 		return err
 	})
 	if err != nil {
-		return nil, false, t.failure(ctx, op, err)
+		return nil, false, t.failure(ctx, "seal", err)
+	}
+	for _, op := range ops {
+		t.changed(t.registry.Writes(op))
 	}
 	return stored, applied, nil
 }

@@ -30,6 +30,8 @@ type Result struct {
 	Steps []int64
 	// Replayed says that the effect had happened before: JSON is its result.
 	Replayed bool
+	// Cached says that the database was not asked: JSON is what it answered before.
+	Cached bool
 }
 
 // MarshalJSON returns the result as the contract has it.
@@ -46,11 +48,8 @@ func (t *Target) Run(ctx context.Context, op dbop.Operation, effect *Effect) (*R
 		return nil, err
 	}
 	w := work{
-		op: op.Op, writes: op.Writes(), tables: []string{op.Table}, query: op.Query,
+		op: op.Op, writes: op.Writes(), tables: t.registry.touches(op), query: op.Query, changes: t.registry.Writes(op),
 		explain: func() (string, error) { return t.registry.Explain(op) },
-	}
-	if op.Op == dbop.Query {
-		w.tables = t.registry.queries[op.Query].Writes
 	}
 	return t.run(ctx, w, func() (*Result, error) { return t.once(ctx, op, effect) })
 }
@@ -61,28 +60,39 @@ type work struct {
 	writes  bool
 	tables  []string
 	query   string                 // the name of a named statement
+	changes []string               // tables whose cached results a write makes stale
 	explain func() (string, error) // for the log
 }
 
 // run calls try with the slots that the work needs, until it succeeds or must
-// not be tried again.
+// not be tried again. What the cache holds of tables that may have been changed
+// is stale when it returns.
 func (t *Target) run(ctx context.Context, w work, try func() (*Result, error)) (*Result, error) {
-	release, err := t.acquire(ctx, w.writes)
-	if err != nil {
-		return nil, t.failure(ctx, w.op, err)
+	res, happened, err := t.tries(ctx, w, try)
+	if happened { // also if an earlier run did it, whose process may have died before it came here
+		t.changed(w.changes)
 	}
-	defer release()
-	began := time.Now()
-	var res *Result
-	err = t.retry(ctx, w.tables, func() error {
-		res, err = try()
-		return err
-	})
-	t.observe(ctx, w.ran(res, time.Since(began), err))
 	if err != nil {
 		return nil, t.failure(ctx, w.op, err)
 	}
 	return res, nil
+}
+
+// tries reports whether one of the tries may have had its effect.
+func (t *Target) tries(ctx context.Context, w work, try func() (*Result, error)) (res *Result, happened bool, err error) {
+	release, err := t.acquire(ctx, w.writes)
+	if err != nil {
+		return nil, false, err
+	}
+	defer release()
+	began := time.Now()
+	err = t.retry(ctx, w.tables, func() error {
+		res, err = try()
+		happened = happened || mayHaveHappened(err)
+		return err
+	})
+	t.observe(ctx, w.ran(res, time.Since(began), err))
+	return res, happened, err
 }
 
 // acquire takes the slots that work needs.
@@ -227,7 +237,7 @@ func (t *Target) transact(ctx context.Context, pool *bun.DB, opts *sql.TxOptions
 			return nil, err
 		}
 	}
-	return res, tx.Commit()
+	return res, inDoubt(tx.Commit())
 }
 
 // statement runs one statement within statement_timeout.

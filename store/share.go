@@ -121,7 +121,7 @@ func (s *sharing) insert(ctx context.Context, visible *table, op dbop.Operation,
 	select {
 	case <-i.done:
 	case <-ctx.Done(): // it may be written nevertheless: the record tells
-		return nil, true, ctx.Err()
+		return nil, true, inDoubt(ctx.Err())
 	}
 	if i.alone || i.err != nil {
 		return nil, !i.alone, i.err
@@ -205,7 +205,7 @@ func (s *sharing) run(ctx context.Context, group []*sharedInsert) {
 	case err == nil:
 	case s.target.lost(err): // none of them is better off without the others
 		for _, i := range group {
-			i.err = err
+			i.err = inDoubt(err)
 		}
 	case slow || len(group) == 1:
 		for _, i := range group {

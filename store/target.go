@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/asyncops/asyncops/cache"
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/uptrace/bun"
 )
@@ -48,6 +49,7 @@ type Target struct {
 	effects  *effects
 	slow     *slowLog
 	queries  *queryStates
+	space    *cache.Space // of what reads found; nil keeps nothing
 	closed   atomic.Bool
 }
 
@@ -84,6 +86,9 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Target, error) {
 	t.shared = newSharing(t)
 	t.slow = newSlowLog(t.log)
 	t.queries = newQueryStates()
+	if cfg.Cache.In != nil {
+		t.space = cfg.Cache.In.Space(CacheSpace(cfg.Name))
+	}
 	return t, nil
 }
 
@@ -132,6 +137,10 @@ func (t *Target) Stats() Stats {
 	s.Idle = t.pools.read.Stats().Idle
 	if t.pools.write != t.pools.read {
 		s.Idle += t.pools.write.Stats().Idle
+	}
+	if t.space != nil {
+		used := t.space.Stats()
+		s.CacheHits, s.CacheMisses = used.Hits, used.Misses
 	}
 	return s
 }

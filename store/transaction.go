@@ -31,6 +31,7 @@ func (t *Target) RunTransaction(ctx context.Context, txn dbop.Transaction, effec
 	}}
 	for _, step := range txn.Steps {
 		w.tables = append(w.tables, t.registry.touches(step.Operation)...)
+		w.changes = append(w.changes, t.registry.Writes(step.Operation)...)
 	}
 	at := -1 // the step that a try is at, if it is at one
 	res, err := t.run(ctx, w, func() (*Result, error) { return t.tryTransaction(ctx, txn, effect, &at) })

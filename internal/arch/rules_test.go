@@ -26,13 +26,14 @@ var packageRules = []packageRule{
 	{path: "dispatch", imports: []string{"job"}, why: "it sees the ledger through interfaces of its own, so that both sources of work pass one suite"},
 
 	// What jobs do.
+	{path: "cache", why: "it keeps bytes, and knows neither rows nor responses"},
 	{path: "handlers", imports: []string{"job", "tasks", "store", "clients", "dbop", "httpop"}},
-	{path: "store", imports: []string{"job", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn", "internal/sqltext"}},
-	{path: "clients", imports: []string{"job", "httpop"}},
+	{path: "store", imports: []string{"job", "cache", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn", "internal/sqltext"}},
+	{path: "clients", imports: []string{"job", "cache", "httpop"}},
 
 	// The faces of the process.
 	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
-	{path: "observe", imports: []string{"job", "dbop"}, why: "labels are the product's own words, not free text"},
+	{path: "observe", imports: []string{"job", "cache", "dbop"}, why: "labels are the product's own words, not free text"},
 	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},
 
 	// Composition.
@@ -59,7 +60,7 @@ var packageRules = []packageRule{
 	// Tests. The suites are run by each dialect, source and fake.
 	{path: "ledger/ledgertest", imports: []string{"job", "ledger", "internal/testkit"}},
 	{path: "dispatch/dispatchtest", imports: []string{"job", "dispatch", "ledger", "internal/testkit"}, why: "it runs on real ledgers"},
-	{path: "store/storetest", imports: []string{"job", "dbop", "store", "tasks", "internal/testkit"}, why: "transactions are written as their args are"},
+	{path: "store/storetest", imports: []string{"job", "cache", "dbop", "store", "tasks", "internal/testkit"}, why: "transactions are written as their args are"},
 	{path: "clients/clientstest", imports: []string{"job", "httpop", "clients", "internal/testkit"}},
 	{path: "internal/testkit", why: "tests of every package import it, so it imports none"},
 	{path: "e2e", why: "whole processes from the outside: it knows the contract, not the code"},
@@ -87,7 +88,8 @@ var vendorRules = []vendorRule{
 	{path: "github.com/go-sql-driver/mysql", imports: []string{"internal/mysqlconn"}, why: "only behind the guard that cancels statements and ends failed transactions"},
 	{path: "modernc.org/sqlite", imports: []string{"internal/sqliteconn"}},
 	{path: "github.com/hibiken/asynq", imports: []string{"dispatch"}},
-	{path: "github.com/redis/go-redis", imports: []string{"dispatch"}},
+	{path: "github.com/redis/go-redis", imports: []string{"dispatch", "cache"}, why: "doorbells, and the second level of the cache"},
+	{path: "github.com/maypok86/otter", imports: []string{"cache"}},
 	{path: "github.com/labstack/echo", imports: []string{"api"}},
 	{path: "github.com/prometheus/client_golang", imports: []string{"observe"}},
 	{path: "github.com/alecthomas/kong", imports: []string{"app", "cli"}},

@@ -122,6 +122,7 @@ func Run(t *testing.T, h Harness) {
 	}
 	maps.Copy(tests, transactions())
 	maps.Copy(tests, queries())
+	maps.Copy(tests, cached())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
