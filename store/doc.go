@@ -40,6 +40,12 @@
 // the cache holds of its tables, after its commit and before it returns; so does
 // a run that finds the effect of an earlier one.
 //
+// Go programs use a Target without jobs: SelectOne, InsertOne and their like take
+// structs with bun's tags, Target.Transaction makes several of them one, and a
+// Repository has them all for one table. They become the same operations, under
+// the same rules, bounds and retries; but there is no record of an effect, so
+// that a write whose outcome is not known is not tried again.
+//
 // The package refuses SQL from callers; named statements are not its business
 // yet.
 package store

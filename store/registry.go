@@ -150,6 +150,11 @@ func (r *Registry) Explain(op dbop.Operation) (string, error) {
 	if err := r.failure(op); err != nil {
 		return "", err
 	}
+	return r.explain(op)
+}
+
+// explain is Explain of an operation that is allowed.
+func (r *Registry) explain(op dbop.Operation) (string, error) {
 	q := newBuilder(r.dialect)
 	q.hide = true
 	t := r.imagine(op)

@@ -48,6 +48,7 @@ type Target struct {
 	catalog  *catalog
 	effects  *effects
 	slow     *slowLog
+	models   sync.Map     // of reflect.Type to *model
 	space    *cache.Space // of what reads found; nil keeps nothing
 	closed   atomic.Bool
 }
