@@ -13,7 +13,8 @@ import (
 type databaseSummary struct {
 	Database  string `json:"database"`
 	Operation string `json:"operation"`
-	Table     string `json:"table"`
+	Table     string `json:"table,omitempty"`
+	Query     string `json:"query,omitempty"` // the name of a named statement
 	Rows      int64  `json:"rows"`
 	Replayed  bool   `json:"replayed,omitempty"` // the effect had happened in an earlier run
 	Cached    bool   `json:"cached,omitempty"`   // the database was not asked
@@ -25,7 +26,7 @@ func (h *Handlers) database(ctx context.Context, j *job.Job, task *tasks.DB) (jo
 		return job.Result{}, err
 	}
 	summary, err := json.Marshal(databaseSummary{
-		Database: task.Database, Operation: string(task.Operation.Op), Table: task.Operation.Table,
+		Database: task.Database, Operation: string(task.Operation.Op), Table: task.Operation.Table, Query: task.Operation.Query,
 		Rows: result.Rows, Replayed: result.Replayed, Cached: result.Cached,
 	})
 	return job.Result{Value: result.JSON, Summary: summary}, err

@@ -46,6 +46,7 @@
 // the same rules, bounds and retries; but there is no record of an effect, so
 // that a write whose outcome is not known is not tried again.
 //
-// The package refuses SQL from callers; named statements are not its business
-// yet.
+// A named statement is SQL of the configuration: the server binds its values, and
+// tells the types of its rows. Without Write it runs in a transaction that can
+// only read. Operations name it; the package refuses SQL from callers.
 package store

@@ -50,6 +50,7 @@ type Target struct {
 	slow     *slowLog
 	models   sync.Map     // of reflect.Type to *model
 	space    *cache.Space // of what reads found; nil keeps nothing
+	queries  *queryStates
 	closed   atomic.Bool
 }
 
@@ -88,6 +89,7 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Target, error) {
 	if cfg.Cache.In != nil {
 		t.space = cfg.Cache.In.Space(CacheSpace(cfg.Name))
 	}
+	t.queries = newQueryStates()
 	return t, nil
 }
 
@@ -153,7 +155,8 @@ const (
 // Watch looks after the target until ctx is done: it closes connections that
 // load has opened and that are needed no more, and makes or finds the effects
 // table as soon as the server is up, and again from time to time. Without Watch
-// the first write does so.
+// the first write does so. Whether named statements can be prepared is looked at
+// then, too.
 func (t *Target) Watch(ctx context.Context) error {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { t.keepPoolSize(ctx) })
@@ -161,6 +164,8 @@ func (t *Target) Watch(ctx context.Context) error {
 	for {
 		wait := watchInterval
 		if _, err := t.checkEffects(ctx); err != nil {
+			wait = watchRetryInterval
+		} else if _, err := t.checkQueries(ctx); err != nil {
 			wait = watchRetryInterval
 		}
 		t.slow.flush()
