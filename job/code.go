@@ -18,6 +18,7 @@ const (
 	CodeNoRows              Code = "no_rows"              // require: true, and nothing matched
 	CodeMaxAffected         Code = "max_affected"         // more rows than the bound; nothing was changed
 	CodeUnexpectedRows      Code = "unexpected_rows"      // an operation of a transaction met another number of rows than its expect_rows; nothing was changed
+	CodeResultTooLarge      Code = "result_too_large"     // a read would bring more bytes than one may; read fewer rows or columns
 	CodeInvalidReference    Code = "invalid_reference"    // a $ref of a transaction found nothing, or what may not stand there; nothing was changed
 	CodeEffectsMissing      Code = "effects_missing"      // effects: required, and the target has no effects table
 	CodePoolTimeout         Code = "pool_timeout"         // waited too long for a connection
@@ -48,7 +49,7 @@ func Codes() []Code {
 	return []Code{
 		CodeInvalid, CodeUnknownKind, CodeUnknownColumn, CodeUnknownTable, CodeNotFound, CodeConstraint,
 		CodeInvalidValue, CodeReadOnly, CodePermission, CodeTooManyRows, CodeNoRows, CodeMaxAffected,
-		CodeUnexpectedRows, CodeInvalidReference,
+		CodeUnexpectedRows, CodeResultTooLarge, CodeInvalidReference,
 		CodeEffectsMissing, CodePoolTimeout, CodeDatabaseUnreachable, CodeConflict, CodeTimeout,
 		CodeDeadlineExceeded, CodeCanceled, CodeExpired, CodeUpstreamStatus, CodeUpstreamUnreachable,
 		CodeDialDenied, CodeResponseTooLarge, CodeResponseInvalid, CodeAmbiguous, CodeBreakerOpen,

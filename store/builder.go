@@ -107,7 +107,7 @@ func (q *builder) read(columns []columnInfo, qualified bool) {
 		} else {
 			q.name(columns[i].name)
 		}
-		if q.hide {
+		if q.hide || columns[i].plain && q.grammar.plainReads {
 			return
 		}
 		expr := string(q.b[start:])

@@ -194,7 +194,12 @@ func (t *Target) InvalidateCache(tables, keys []string) error {
 }
 
 // inDoubtError is an error after which a write may have happened.
-type inDoubtError struct{ err error }
+type inDoubtError struct {
+	err error
+	// final says that nothing tells whether it has: there is no record of an
+	// effect, so that trying again could do it twice.
+	final bool
+}
 
 func (e *inDoubtError) Error() string { return e.err.Error() }
 
@@ -204,7 +209,7 @@ func inDoubt(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &inDoubtError{err}
+	return &inDoubtError{err: err}
 }
 
 // mayHaveHappened reports whether a write that ended with err changed something.

@@ -55,14 +55,21 @@ type Retry struct {
 	Delay    time.Duration // before the second, doubled after each, with jitter; default 100ms
 }
 
+type (
+	// PostgresServer says where a PostgreSQL server is, and how to log in.
+	PostgresServer = pgconn.Config
+	// MySQLServer is the same of MariaDB and MySQL.
+	MySQLServer = mysqlconn.Config
+)
+
 // Config is one target. Zero values of numbers and durations mean the
 // defaults that are named.
 type Config struct {
 	Name     string
 	Driver   Driver
-	Postgres pgconn.Config    // where the server is; Open sets its pool and limits itself
-	MySQL    mysqlconn.Config // the same for MariaDB and MySQL
-	Path     string           // of an SQLite file, or ":memory:"
+	Postgres PostgresServer // where the server is; Open sets its pool and limits itself
+	MySQL    MySQLServer    // the same for MariaDB and MySQL
+	Path     string         // of an SQLite file, or ":memory:"
 
 	PoolSize         int           // connections kept open; default 20
 	MaxOverflow      int           // more of them under load; default none

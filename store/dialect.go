@@ -78,6 +78,8 @@ type grammar struct {
 	returning       bool   // INSERT … RETURNING; else rows are read back
 	onConflict      bool   // ON CONFLICT; else rows in the way are looked for
 	deleteFrom      string // up to the table
+	plainReads      bool   // the driver turns every type into a Go value of its own; else the codec's expressions help it
+	nullsFirst      bool   // NULL is the least value of an order, else the greatest
 	oneWriter       bool   // transactions that write run one after the other, and all are serializable
 	// statementGrace is how much longer than statement_timeout we wait where the
 	// server keeps that time itself; 0 where it does not.
@@ -154,6 +156,7 @@ type fault struct {
 	transient bool // the same transaction may succeed at once
 	stale     bool // what we know of the table may be out of date
 	duplicate bool // a unique key has the value already
+	undone    bool // nothing of it has happened, for certain, though the connection was lost
 }
 
 func dialectOf(d Driver) (dialect, error) {
@@ -196,6 +199,8 @@ type columnInfo struct {
 	element  class  // of an array that arrives in PostgreSQL's spelling
 	param    bool   // it is no column, but a parameter of a named statement
 	counted  bool   // the database numbers rows in it; known where there is no RETURNING
+	nullable bool
+	plain    bool // to be fetched as the driver gives it, not as the codec reads it: see plainly
 }
 
 // table is a table or view as the catalog describes it.

@@ -36,11 +36,17 @@
 // statement also finds out whether the server has ended the transaction in
 // between; MySQL cannot be asked, and nothing that a job can cause does so there.
 //
-// A named statement is SQL of the configuration: the server binds its values, and
-// tells the types of its rows. Without Write it runs in a transaction that can
-// only read. Operations name it; the package refuses SQL from callers.
-//
 // A read may be answered from the cache (RunCached). Every write makes stale what
 // the cache holds of its tables, after its commit and before it returns; so does
 // a run that finds the effect of an earlier one.
+//
+// Go programs use a Target without jobs: SelectOne, InsertOne and their like take
+// structs with bun's tags, Target.Transaction makes several of them one, and a
+// Repository has them all for one table. They become the same operations, under
+// the same rules, bounds and retries; but there is no record of an effect, so
+// that a write whose outcome is not known is not tried again.
+//
+// A named statement is SQL of the configuration: the server binds its values, and
+// tells the types of its rows. Without Write it runs in a transaction that can
+// only read. Operations name it; the package refuses SQL from callers.
 package store

@@ -24,7 +24,10 @@ var (
 func (t *Target) diagnose(err error) fault {
 	var f *job.Failure
 	var conflict *conflictError
+	var doubt *inDoubtError
 	switch {
+	case errors.As(err, &doubt) && doubt.final:
+		return fault{class: job.ClassAmbiguous, code: job.CodeAmbiguous, message: "the connection was lost while a write was under way: it may have happened"}
 	case errors.As(err, &conflict):
 		d := t.dialect.diagnose(err)
 		d.transient = true
@@ -56,6 +59,9 @@ func (t *Target) failure(ctx context.Context, op dbop.Op, err error) error {
 	} else {
 		d := t.diagnose(err)
 		f = &job.Failure{Class: d.class, Code: d.code, Message: d.message, Private: d.private}
+		if d.duplicate {
+			err = &sentinelError{err, job.ErrExists}
+		}
 	}
 	f.Err = wrap(op, t.cfg.Name, err)
 	return f
@@ -90,3 +96,10 @@ func (e *opError) Error() string {
 }
 
 func (e *opError) Unwrap() error { return e.err }
+
+// sentinelError is an error that a caller may branch on by a sentinel, too.
+type sentinelError struct{ err, is error }
+
+func (e *sentinelError) Error() string { return e.err.Error() }
+
+func (e *sentinelError) Unwrap() []error { return []error{e.err, e.is} }

@@ -41,6 +41,7 @@ func (quietDialect) Init(*sql.DB) {}
 func newMySQL() *mysql {
 	words := grammar{
 		bun: quietDialect{mysqldialect.New()}, questionMarks: true, likeEscape: `'\\'`, defaultInValues: true, emptyRow: "() VALUES ()",
+		nullsFirst: true,
 		deleteFrom: "DELETE `t` FROM ", // the one way to give the table an alias that all versions know
 		// MySQL keeps the time of reads only.
 		statementGrace: time.Second,

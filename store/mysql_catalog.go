@@ -12,7 +12,7 @@ import (
 // The catalog's questions. Arguments: the schema as an expression, the table's
 // name as a constant.
 const (
-	mysqlColumns = `SELECT c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.EXTRA LIKE '%%auto_increment%%', COALESCE(t.ENGINE, '')
+	mysqlColumns = `SELECT c.COLUMN_NAME, c.DATA_TYPE, c.COLUMN_TYPE, c.EXTRA LIKE '%%auto_increment%%', c.IS_NULLABLE = 'YES', COALESCE(t.ENGINE, '')
 FROM information_schema.COLUMNS AS c JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME
 WHERE c.TABLE_SCHEMA = %[1]s AND c.TABLE_NAME = %[2]s ORDER BY c.ORDINAL_POSITION`
 	// A part of a column, or an expression, makes its key none that can be named.
@@ -45,7 +45,7 @@ func describeMySQL(ctx context.Context, db querier, schema, name string) (*table
 	err := ask(mysqlColumns, func(rows *sql.Rows) error {
 		var c columnInfo
 		var typ, engine string
-		if err := rows.Scan(&c.name, &typ, &c.declared, &c.counted, &engine); err != nil {
+		if err := rows.Scan(&c.name, &typ, &c.declared, &c.counted, &c.nullable, &engine); err != nil {
 			return err
 		}
 		c.class = mysqlClass(typ, c.declared)

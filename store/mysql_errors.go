@@ -37,7 +37,7 @@ func (*mysql) diagnose(err error) fault {
 		if number == 1044 || number == 1045 { // a password may be on its way: worth another attempt
 			return fault{class: job.ClassRetryable, code: job.CodePermission, message: "the server refuses the login"}
 		}
-		return fault{class: job.ClassRetryable, code: job.CodeDatabaseUnreachable, message: "no connection to the database", transient: true}
+		return fault{class: job.ClassRetryable, code: job.CodeDatabaseUnreachable, message: "no connection to the database", transient: true, undone: true}
 	case mysqlconn.Unreachable(err):
 		return fault{class: job.ClassRetryable, code: job.CodeDatabaseUnreachable, message: "no connection to the database, or it was lost", transient: true}
 	case mysqlconn.Transient(err):

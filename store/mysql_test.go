@@ -17,11 +17,13 @@ import (
 var mysqlDDL = storetest.DDL{
 	Users: `CREATE TABLE users (id BIGINT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(200) UNIQUE, name VARCHAR(100), age INT,
 		balance DECIMAL(20, 2), active BOOLEAN NOT NULL DEFAULT true, seen_at TIMESTAMP(6) NULL)`,
-	Log:       `CREATE TABLE log (nonce TEXT)`,
+	Log:       `CREATE TABLE log (nonce LONGTEXT)`,
 	Slow:      `CREATE VIEW slow AS SELECT 1 AS id, SLEEP(30) AS slept`,
 	Transfers: `CREATE TABLE transfers (id BIGINT AUTO_INCREMENT PRIMARY KEY, source INT, target INT, amount DECIMAL(20, 2))`,
 	Sneak:     `CREATE FUNCTION sneak() RETURNS INT DETERMINISTIC MODIFIES SQL DATA BEGIN INSERT INTO log (nonce) VALUES ('sneaked'); RETURN 1; END`,
 	Undo:      `CREATE TRIGGER undoes AFTER INSERT ON log FOR EACH ROW DELETE FROM asyncops_effects`,
+	Things: "CREATE TABLE things (id BIGINT AUTO_INCREMENT PRIMARY KEY, big BIGINT, ratio DOUBLE, price DECIMAL(12, 2), ok BOOLEAN, `at` TIMESTAMP(6) NULL, `day` DATE, " +
+		"raw BLOB, doc JSON, label TEXT, `rank` INTEGER, made TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))",
 }
 
 func TestMariaDB(t *testing.T) {
@@ -51,7 +53,7 @@ func TestMySQL(t *testing.T) {
 	t.Parallel()
 	server := startMariaDB(t, asMySQL("8.0.36"))
 	ddl := mysqlDDL
-	ddl.Log = `CREATE TABLE log (nonce TEXT, seq BIGINT AUTO_INCREMENT PRIMARY KEY)` // by which rows are read back
+	ddl.Log = `CREATE TABLE log (nonce LONGTEXT, seq BIGINT AUTO_INCREMENT PRIMARY KEY)` // by which rows are read back
 	storetest.Run(t, storetest.Harness{
 		Database: func(t *testing.T) storetest.Database { return openMySQL(t, server.Database(t)) },
 		Server:   func(t *testing.T) storetest.Server { return mysqlServer(t, startMariaDB(t, asMySQL("8.4.1"))) },
@@ -119,9 +121,9 @@ func mysqlServer(t *testing.T, server *testkit.MariaDBServer) storetest.Server {
 	}
 	return storetest.Server{
 		Database: db, Kill: server.Kill, Restart: server.Restart, Freeze: server.Freeze, Thaw: server.Thaw, Addr: server.Addr, Through: through,
-		LoseCommit: func() store.Config {
+		LoseReply: func(statement string) store.Config {
 			proxy := testkit.Proxy(t, server.Addr())
-			proxy.LoseReply(func(request []byte) bool { return bytes.Contains(request, []byte("\x03COMMIT")) }) // a query, not READ COMMITTED
+			proxy.LoseReply(func(request []byte) bool { return bytes.Contains(request, []byte("\x03"+statement)) }) // a query, not READ COMMITTED
 			return through(proxy.Addr())
 		},
 	}

@@ -45,7 +45,7 @@ func (t *Target) read(ctx context.Context, db querier, visible *table, op dbop.O
 }
 
 // fetch runs a query and calls row with each row's values, which row must not
-// keep.
+// keep. More than MaxReadBytes of them fail.
 func (t *Target) fetch(ctx context.Context, db querier, text string, columns int, row func([]any)) error {
 	return t.statement(ctx, func(ctx context.Context) (err error) {
 		rows, err := db.QueryContext(ctx, text)
@@ -58,9 +58,16 @@ func (t *Target) fetch(ctx context.Context, db querier, text string, columns int
 		for i := range values {
 			dest[i] = &values[i]
 		}
+		bytes := 0
 		for rows.Next() {
 			if err := rows.Scan(dest...); err != nil {
 				return err
+			}
+			for _, value := range values {
+				bytes += size(value)
+			}
+			if bytes > MaxReadBytes {
+				return tooLarge()
 			}
 			row(values)
 		}

@@ -73,6 +73,7 @@ func newPostgres() postgres {
 	return postgres{types: &postgresTypes{known: map[uint32]columnInfo{}}, words: grammar{
 		bun: pgdialect.New(), likeEscape: `'\'`, defaultInValues: true, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, countsParams: true, onConflict: true,
 		deleteFrom:     "DELETE FROM ",
+		plainReads:     true,
 		statementGrace: 5 * time.Second,
 		effects: effectsWords{
 			onDuplicate: " ON CONFLICT DO NOTHING",
@@ -99,10 +100,10 @@ func newPostgres() postgres {
 func (postgres) codec() codec { return postgresCodec{} }
 
 // describePostgres reads one table: the names of columns and types, whether
-// the column is in the primary key and where.
+// the column is in the primary key and where, whether it may be NULL.
 // Arguments: the table's name, a condition on its schema.
 const describePostgres = `SELECT a.attname::text, COALESCE(b.typname, t.typname)::text, t.typcategory::text, t.typtype::text,
-	format_type(a.atttypid, a.atttypmod), COALESCE(array_position(i.indkey::int2[], a.attnum), -1)
+	format_type(a.atttypid, a.atttypmod), COALESCE(array_position(i.indkey::int2[], a.attnum), -1), NOT a.attnotnull
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -128,7 +129,7 @@ func (postgres) describe(ctx context.Context, db querier, schema, name string) (
 		var c columnInfo
 		var typ, category, kind string
 		var position int
-		if err := rows.Scan(&c.name, &typ, &category, &kind, &c.declared, &position); err != nil {
+		if err := rows.Scan(&c.name, &typ, &category, &kind, &c.declared, &position, &c.nullable); err != nil {
 			return nil, err
 		}
 		c.class = postgresClass(typ, category, kind)

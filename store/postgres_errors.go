@@ -34,11 +34,11 @@ func (postgres) diagnose(err error) fault {
 		return fault{class: job.ClassRetryable, code: job.CodeConflict, message: "another transaction stood in the way", transient: true}
 	}
 	if pgconn.Unreachable(err) {
-		return fault{class: job.ClassRetryable, code: job.CodeDatabaseUnreachable, message: "no connection to the database, or it was lost", transient: true}
+		return fault{class: job.ClassRetryable, code: job.CodeDatabaseUnreachable, message: "no connection to the database, or it was lost", transient: true, undone: pgconn.Connecting(err)}
 	}
 	switch {
 	case strings.HasPrefix(code, "23"):
-		private.code = job.CodeConstraint
+		private.code, private.duplicate = job.CodeConstraint, code == "23505"
 	case strings.HasPrefix(code, "22"), strings.HasPrefix(code, "21"), strings.HasPrefix(code, "54"), code == "42804", code == "42883", code == "428C9":
 		private.code = job.CodeInvalidValue
 	case strings.HasPrefix(code, "53"):

@@ -162,6 +162,11 @@ func (r *Registry) Explain(op dbop.Operation) (string, error) {
 	if err := r.failure(op); err != nil {
 		return "", err
 	}
+	return r.explain(op)
+}
+
+// explain is Explain of an operation that is allowed.
+func (r *Registry) explain(op dbop.Operation) (string, error) {
 	if op.Op == dbop.Query {
 		return r.queries[op.Query].text, nil
 	}

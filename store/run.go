@@ -51,7 +51,7 @@ func (t *Target) Run(ctx context.Context, op dbop.Operation, effect *Effect) (*R
 		op: op.Op, writes: op.Writes(), tables: t.registry.touches(op), query: op.Query, changes: t.registry.Writes(op),
 		explain: func() (string, error) { return t.registry.Explain(op) },
 	}
-	return t.run(ctx, w, func() (*Result, error) { return t.once(ctx, op, effect) })
+	return t.run(ctx, &w, func() (*Result, error) { return t.once(ctx, op, effect) })
 }
 
 // work is what a run does, as far as it matters to what every run has.
@@ -67,7 +67,7 @@ type work struct {
 // run calls try with the slots that the work needs, until it succeeds or must
 // not be tried again. What the cache holds of tables that may have been changed
 // is stale when it returns.
-func (t *Target) run(ctx context.Context, w work, try func() (*Result, error)) (*Result, error) {
+func (t *Target) run(ctx context.Context, w *work, try func() (*Result, error)) (*Result, error) {
 	res, happened, err := t.tries(ctx, w, try)
 	if happened { // also if an earlier run did it, whose process may have died before it came here
 		t.changed(w.changes)
@@ -79,7 +79,7 @@ func (t *Target) run(ctx context.Context, w work, try func() (*Result, error)) (
 }
 
 // tries reports whether one of the tries may have had its effect.
-func (t *Target) tries(ctx context.Context, w work, try func() (*Result, error)) (res *Result, happened bool, err error) {
+func (t *Target) tries(ctx context.Context, w *work, try func() (*Result, error)) (res *Result, happened bool, err error) {
 	release, err := t.acquire(ctx, w.writes)
 	if err != nil {
 		return nil, false, err

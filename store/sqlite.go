@@ -26,7 +26,7 @@ func (d sqlite) grammar() grammar { return d.words }
 
 func newSQLite() sqlite {
 	return sqlite{grammar{
-		bun: sqlitedialect.New(), likeEscape: `'\'`, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, onConflict: true, deleteFrom: "DELETE FROM ", oneWriter: true,
+		bun: sqlitedialect.New(), likeEscape: `'\'`, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, onConflict: true, deleteFrom: "DELETE FROM ", plainReads: true, nullsFirst: true, oneWriter: true,
 		effects: effectsWords{
 			onDuplicate: " ON CONFLICT DO NOTHING",
 			prune:       pruneByKey,
@@ -49,7 +49,7 @@ func (sqlite) describe(ctx context.Context, db querier, schema, name string) (*t
 	if schema != "" && schema != "main" {
 		return nil, nil
 	}
-	rows, err := db.QueryContext(ctx, `SELECT c.name, c.type, c.pk FROM sqlite_schema AS s, pragma_table_xinfo(s.name) AS c
+	rows, err := db.QueryContext(ctx, `SELECT c.name, c.type, c.pk, c."notnull" = 0 AND c.pk = 0 FROM sqlite_schema AS s, pragma_table_xinfo(s.name) AS c
 WHERE s.name = ? AND s.type IN ('table', 'view') AND c.hidden <> 1 ORDER BY c.cid`, name)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ WHERE s.name = ? AND s.type IN ('table', 'view') AND c.hidden <> 1 ORDER BY c.ci
 	for rows.Next() {
 		var c columnInfo
 		var position int // in the primary key, from 1; 0 is not in it
-		if err := rows.Scan(&c.name, &c.declared, &position); err != nil {
+		if err := rows.Scan(&c.name, &c.declared, &position, &c.nullable); err != nil {
 			return nil, err
 		}
 		c.class = sqliteClass(c.declared)
@@ -87,13 +87,13 @@ func (sqlite) diagnose(err error) fault {
 	case sqliteconn.Code(err) == sqliteconn.CodeConstraintDataType:
 		private.code = job.CodeInvalidValue
 	case sqliteconn.Constraint(err):
-		private.code = job.CodeConstraint
+		private.code, private.duplicate = job.CodeConstraint, sqliteconn.Duplicate(err)
 	case sqliteconn.Busy(err):
 		return fault{class: job.ClassRetryable, code: job.CodeConflict, message: "another process holds the file's lock", transient: true}
 	case sqliteconn.ReadOnly(err):
 		return fault{class: job.ClassPermanent, code: job.CodeReadOnly, message: "the file, or its folder, takes no writes"}
 	case sqliteconn.Unreachable(err):
-		return fault{class: job.ClassRetryable, code: job.CodeDatabaseUnreachable, message: "the file cannot be read or written", transient: true}
+		return fault{class: job.ClassRetryable, code: job.CodeDatabaseUnreachable, message: "the file cannot be read or written", transient: true, undone: sqliteconn.Primary(err) != sqliteconn.CodeIO}
 	case sqliteconn.Interrupted(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return fault{class: job.ClassRetryable, code: job.CodeTimeout, message: "the statement was interrupted"}
 	default:

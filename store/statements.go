@@ -11,8 +11,20 @@ import (
 // selectRows writes a select. The order is complete where the table has a
 // primary key: it breaks the ties that order_by leaves.
 func (q *builder) selectRows(t *table, op dbop.Operation) {
+	limit := 1
+	if op.Op == dbop.SelectMany {
+		limit = min(op.Limit, dbop.MaxLimit)
+		if limit <= 0 {
+			limit = dbop.DefaultLimit
+		}
+	}
+	q.selectColumns(t, op, q.selected(t, op), limit)
+}
+
+// selectColumns writes a select of columns, of at most limit rows.
+func (q *builder) selectColumns(t *table, op dbop.Operation, columns []columnInfo, limit int) {
 	q.raw("SELECT ")
-	q.read(q.selected(t, op), true)
+	q.read(columns, true)
 	q.raw(" FROM ")
 	q.table(t)
 	q.where(t, op.Where)
@@ -30,13 +42,6 @@ func (q *builder) selectRows(t *table, op dbop.Operation) {
 		q.column(o.Column)
 		if o.Descending {
 			q.raw(" DESC")
-		}
-	}
-	limit := 1
-	if op.Op == dbop.SelectMany {
-		limit = min(op.Limit, dbop.MaxLimit)
-		if limit <= 0 {
-			limit = dbop.DefaultLimit
 		}
 	}
 	q.raw(" LIMIT " + strconv.Itoa(limit))

@@ -48,8 +48,9 @@ type Target struct {
 	catalog  *catalog
 	effects  *effects
 	slow     *slowLog
-	queries  *queryStates
+	models   sync.Map     // of reflect.Type to *model
 	space    *cache.Space // of what reads found; nil keeps nothing
+	queries  *queryStates
 	closed   atomic.Bool
 }
 

@@ -34,7 +34,7 @@ func (t *Target) RunTransaction(ctx context.Context, txn dbop.Transaction, effec
 		w.changes = append(w.changes, t.registry.Writes(step.Operation)...)
 	}
 	at := -1 // the step that a try is at, if it is at one
-	res, err := t.run(ctx, w, func() (*Result, error) { return t.tryTransaction(ctx, txn, effect, &at) })
+	res, err := t.run(ctx, &w, func() (*Result, error) { return t.tryTransaction(ctx, txn, effect, &at) })
 	if err != nil && at >= 0 {
 		err = blame(txn.Steps, at, err)
 	}

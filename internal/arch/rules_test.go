@@ -46,6 +46,9 @@ var packageRules = []packageRule{
 	{path: "cmd/asyncops", imports: []string{"app"}},
 	{path: "cli", imports: []string{"job", "config", "sdk", "internal/load"}, why: "the operator's commands; what needs the rest of the system reaches them as functions"},
 
+	// What to begin with, compiled and run.
+	{path: "examples/users", imports: []string{"store", "clients", "httpop", "job"}, why: "a repository and a service, as users of the packages write them"},
+
 	// Measuring.
 	{path: "internal/load", imports: []string{"job", "sdk"}, why: "the bench command and the module bench drive servers with it"},
 

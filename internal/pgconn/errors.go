@@ -43,6 +43,10 @@ func isServerError(err error) bool {
 	return errors.As(err, new(pgdriver.Error)) || errors.As(err, new(*serverError))
 }
 
+// Connecting reports whether err says that no connection could be made: nothing
+// was sent that could have been carried out.
+func Connecting(err error) bool { return errors.As(err, new(*connectError)) }
+
 // Unreachable reports whether err says that there is no connection, or that
 // it was lost: nobody answers, the server stops or starts, the socket broke,
 // there are too many connections. A statement that failed so may or may not
@@ -51,7 +55,7 @@ func Unreachable(err error) bool {
 	if err == nil || errors.As(err, new(*interruptedError)) {
 		return false
 	}
-	if errors.As(err, new(*connectError)) {
+	if Connecting(err) {
 		return true
 	}
 	if code := Code(err); code != "" {

@@ -16,6 +16,7 @@ const (
 	CodeTooBig             = lib.SQLITE_TOOBIG
 	CodeMismatch           = lib.SQLITE_MISMATCH
 	CodeRange              = lib.SQLITE_RANGE
+	CodeIO                 = lib.SQLITE_IOERR
 	CodeConstraintDataType = lib.SQLITE_CONSTRAINT_DATATYPE // a STRICT table refused a type
 )
 
@@ -54,6 +55,15 @@ func Busy(err error) bool {
 
 // Constraint reports whether a constraint refused the values.
 func Constraint(err error) bool { return Primary(err) == lib.SQLITE_CONSTRAINT }
+
+// Duplicate reports whether a primary or unique key has the values already.
+func Duplicate(err error) bool {
+	switch Code(err) {
+	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY, lib.SQLITE_CONSTRAINT_ROWID:
+		return true
+	}
+	return false
+}
 
 // Unreachable reports whether the database cannot be used at all at present:
 // it cannot be opened, its disk is full or fails, the file is not a database.

@@ -58,6 +58,15 @@ func PostgresDatabase(t testing.TB) string {
 	return Postgres(t).Database(t)
 }
 
+// Abort ends the server at once, as pg_ctl stop -m immediate does: its clients
+// are told, nothing is written, and the next start recovers as after a crash.
+func (s *PostgresServer) Abort() {
+	s.t.Helper()
+	s.control("abort", func() error {
+		return s.in.withChild(func(c *child) error { return c.stop(syscall.SIGQUIT, stopGrace) })
+	})
+}
+
 // DSN returns the address of one of the server's databases;
 // "postgres" always exists.
 func (s *PostgresServer) DSN(database string) string {

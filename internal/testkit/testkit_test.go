@@ -82,15 +82,17 @@ func TestPostgresSurvivesKill(t *testing.T) {
 	db := open(t, server.Database(t))
 	mustExec(t, db, "CREATE TABLE users (id int)")
 	mustExec(t, db, "INSERT INTO users VALUES (1)")
-	server.Kill()
-	if conn, err := net.DialTimeout("tcp", server.Addr(), time.Second); err == nil {
-		_ = conn.Close()
-		t.Error("a killed server still accepts connections")
-	}
-	server.Restart()
-	testkit.Eventually(t, 10*time.Second, 10*time.Millisecond, func() error { return db.PingContext(t.Context()) })
-	if got := count(t, db, "users"); got != 1 {
-		t.Errorf("rows after the crash = %d, want 1", got)
+	for name, end := range map[string]func(){"killed": server.Kill, "aborted": server.Abort} {
+		end()
+		if conn, err := net.DialTimeout("tcp", server.Addr(), time.Second); err == nil {
+			_ = conn.Close()
+			t.Errorf("a server that was %s still accepts connections", name)
+		}
+		server.Restart()
+		testkit.Eventually(t, 10*time.Second, 10*time.Millisecond, func() error { return db.PingContext(t.Context()) })
+		if got := count(t, db, "users"); got != 1 {
+			t.Errorf("rows of a server that was %s = %d, want 1", name, got)
+		}
 	}
 	server.Stop()
 	server.Restart()

@@ -176,7 +176,7 @@ func testCachedLostCommit(t *testing.T, h Harness) {
 	if err := f.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	cfg := server.LoseCommit()
+	cfg := server.LoseReply("COMMIT")
 	cfg.Tables, cfg.Cache.In, cfg.Retry.Attempts = allTables(), in, 1
 	through := open(t, cfg, nil)
 	read := dbop.Operation{Op: dbop.SelectMany, Table: "log"}

@@ -16,15 +16,24 @@ import (
 // crowd is goroutines that each do job after job, every one until it is done.
 type crowd struct {
 	f            fixture
+	attempt      func(context.Context, *store.Effect) error // of a job
 	stop         chan struct{}
 	all          sync.WaitGroup
 	done, failed atomic.Int64
 }
 
-// work starts a crowd of n. Every failure of a run must be one that is tried
-// again.
+// work starts a crowd of n that writes to log.
 func (f fixture) work(n int) *crowd {
-	c := &crowd{f: f, stop: make(chan struct{})}
+	return f.workOn(n, func(ctx context.Context, e *store.Effect) error {
+		_, err := f.Run(ctx, logOp(string(e.Job)), e)
+		return err
+	})
+}
+
+// workOn starts a crowd of n. Every failure of an attempt must be one that is
+// tried again.
+func (f fixture) workOn(n int, attempt func(context.Context, *store.Effect) error) *crowd {
+	c := &crowd{f: f, attempt: attempt, stop: make(chan struct{})}
 	for range n {
 		c.all.Go(func() {
 			for {
@@ -45,7 +54,7 @@ func (c *crowd) one() {
 	for e := effect(); ; {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), 5*time.Second, job.ErrTimeout)
 		began := time.Now()
-		_, err := c.f.Run(ctx, logOp(string(e.Job)), e)
+		err := c.attempt(ctx, e)
 		cancel()
 		if took := time.Since(began); took > 20*time.Second {
 			c.f.t.Errorf("a run came back after %s, want it soon after its timeout of 5s", took)
@@ -76,20 +85,26 @@ func (c *crowd) more(counter *atomic.Int64, n int64, within time.Duration) {
 	})
 }
 
+// rest stops the crowd.
+func (c *crowd) rest() {
+	c.f.t.Helper()
+	close(c.stop)
+	c.all.Wait()
+	if s := c.f.Stats(); s.InUse != 0 || s.Waiting != 0 {
+		c.f.t.Errorf("Stats() = %+v, want nothing in use", s)
+	}
+}
+
 // end stops the crowd and checks that every job that is done had its effect
 // once, and none another.
 func (c *crowd) end() {
 	c.f.t.Helper()
-	close(c.stop)
-	c.all.Wait()
+	c.rest()
 	done := int(c.done.Load())
 	c.f.wantCount("log", "1 = 1", done)
 	c.f.wantCount("asyncops_effects", "outcome = 'done'", done)
 	if n := distinct(c.f); n != done {
 		c.f.t.Errorf("different effects = %d, want %d", n, done)
-	}
-	if s := c.f.Stats(); s.InUse != 0 || s.Waiting != 0 {
-		c.f.t.Errorf("Stats() = %+v, want nothing in use", s)
 	}
 }
 

@@ -159,7 +159,7 @@ func testLostCommit(t *testing.T, h Harness) {
 	server := h.Server(t)
 	f := startOn(t, h, server.Database, nil)
 	for range 3 {
-		cfg := server.LoseCommit()
+		cfg := server.LoseReply("COMMIT")
 		cfg.Tables = allTables()
 		through := open(t, cfg, nil)
 		if err := through.Migrate(t.Context()); err != nil {

@@ -57,9 +57,12 @@ type Database struct {
 type Server struct {
 	Database
 	Kill, Restart, Freeze, Thaw func()
-	// LoseCommit returns the configuration of a way to the server that loses the
-	// reply to the next COMMIT, once.
-	LoseCommit func() store.Config
+	// Abort ends the server at once, but tells its clients. Nil where there is no
+	// such thing.
+	Abort func()
+	// LoseReply returns the configuration of a way to the server that loses the
+	// reply to the next statement that begins so, once.
+	LoseReply func(statement string) store.Config
 	// Addr is where the server is, and Through the configuration of a way to it
 	// by another address.
 	Addr    func() string
@@ -91,6 +94,13 @@ type DDL struct {
 	// Undo makes a write to log delete every row of asyncops_effects, as a
 	// database does that rolls back behind one's back.
 	Undo string
+	// Things makes the table things: id, an integer primary key of the database's
+	// own counting; big, an integer of 64 bits; ratio, a double; price, an exact
+	// number with two digits behind the point; ok, a boolean; at, a point in time
+	// with microseconds; day, a date; raw, bytes; doc, JSON; label, text; rank, an
+	// integer that may be NULL; made, a point in time, the database's clock by
+	// default.
+	Things string
 	// Sneak makes the function sneak, which inserts into log and returns 1. Empty
 	// where functions cannot.
 	Sneak string
@@ -119,10 +129,12 @@ func Run(t *testing.T, h Harness) {
 		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout, "pool size": testPoolSize, "connection age": testConnectionAge,
 		"health": testHealth, "plan": testPlan, "slow query": testSlowQuery, "lost commit": testLostCommit, "killed server": testKilledServer,
 		"killed connections": testKilledConnections, "no connections left": testNoConnectionsLeft, "frozen server": testFrozenServer,
+		"transfers through faults": testTransfersThroughFaults,
 	}
 	maps.Copy(tests, transactions())
-	maps.Copy(tests, queries())
+	maps.Copy(tests, library())
 	maps.Copy(tests, cached())
+	maps.Copy(tests, queries())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

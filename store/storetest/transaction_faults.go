@@ -16,7 +16,7 @@ func testLostTransaction(t *testing.T, h Harness) {
 	server := h.Server(t)
 	b := startBank(t, h, server.Database, 2, nil)
 	for i := range 3 {
-		cfg := server.LoseCommit()
+		cfg := server.LoseReply("COMMIT")
 		cfg.Tables = b.tables()
 		through := open(t, cfg, nil)
 		if err := through.Migrate(t.Context()); err != nil {
