@@ -101,7 +101,7 @@ func TestOpenTellsOfAllSettings(t *testing.T) {
 	client.BaseURL = "https://api.example.com"
 	client.TLS.CA = t.TempDir() + "/none.pem"
 	cfg.Clients = map[string]config.Client{"crm": client}
-	_, err := open(cfg, slog.New(slog.DiscardHandler), "test")
+	_, err := open(cfg, slog.New(slog.DiscardHandler), "test", nil)
 	var problems config.Problems
 	if !errors.As(err, &problems) || len(problems) != 2 {
 		t.Errorf("open = %v, want a problem of redis.url and one of the client", err)

@@ -30,6 +30,7 @@ type system struct {
 	log     *slog.Logger
 	metrics *observe.Metrics
 	sources observe.Sources
+	signers map[string]clients.Signer
 	health  *observe.Health
 
 	ledger *ledger.Ledger
@@ -51,9 +52,9 @@ type system struct {
 }
 
 // open opens the ledger, Redis and the targets. It waits for none of them. Its
-// error is about settings.
-func open(cfg *config.Config, log *slog.Logger, name string) (*system, error) {
-	s := &system{cfg: cfg, log: log, sights: newSights()}
+// error is about settings. signers are the custom types of authentication.
+func open(cfg *config.Config, log *slog.Logger, name string, signers map[string]clients.Signer) (*system, error) {
+	s := &system{cfg: cfg, log: log, signers: signers, sights: newSights()}
 	s.metrics = observe.New(observe.Build{Version: Version()}, s.labels())
 	err := errors.Join(s.openRedis(), s.openLedger(name), s.openTargets(name))
 	if err != nil {
@@ -120,7 +121,11 @@ func (s *system) openTargets(name string) error {
 		s.closers = append(s.closers, target.Close)
 	}
 	for _, client := range slices.Sorted(maps.Keys(s.cfg.Clients)) {
-		upstream, err := clients.Open(clientOf(client, s.cfg.Clients[client]), s.log, s.metrics)
+		cfg := clientOf(client, s.cfg.Clients[client], s.signers)
+		if cfg.Auth.Sign == nil && !runsJobs(name) {
+			cfg.Auth.Sign = unsignable
+		}
+		upstream, err := clients.Open(cfg, s.log, s.metrics)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -32,6 +32,8 @@ type Client struct {
 	policy    httpop.Policy
 	dialer    *net.Dialer
 	transport *http.Transport
+	signer    signer
+	tokens    *tokens // nil but for AuthOAuth2
 	conns     pool
 	log       *slog.Logger
 	observer  Observer
@@ -57,16 +59,38 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Client, error) {
 	if c.transport, err = newTransport(cfg, c.dialer, &c.conns); err != nil {
 		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
 	}
+	if err := c.openSigner(); err != nil {
+		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
+	}
 	if proxy, _ := parseProxy(cfg.Proxy); proxy != nil {
 		c.dialled = proxy
 	}
 	return c, nil
 }
 
+func (c *Client) openSigner() error {
+	if c.cfg.Auth.Type != AuthOAuth2 {
+		c.signer = newSigner(c.cfg.Auth)
+		return nil
+	}
+	cfg := c.cfg
+	cfg.Pool, cfg.Protocol = Pool{MaxIdle: 1, MaxConnections: 1, IdleTimeout: cfg.Pool.IdleTimeout}, ProtocolAuto
+	transport, err := newTransport(cfg, c.dialer, new(pool))
+	if err != nil {
+		return err
+	}
+	c.tokens = newTokens(cfg, transport)
+	c.signer = c.tokens
+	return nil
+}
+
 // Close closes the idle connections, and those in use as soon as they are
 // idle. A Do after it answers a Failure.
 func (c *Client) Close() {
 	c.closed.Store(true)
+	if c.tokens != nil {
+		c.tokens.close()
+	}
 	c.transport.CloseIdleConnections()
 }
 

@@ -132,13 +132,8 @@ func (c Config) Policy() httpop.Policy {
 	if c.Idempotency.Header != "" {
 		p.ReservedHeaders = append(p.ReservedHeaders, c.Idempotency.Header)
 	}
-	if c.Auth.Type == AuthAPIKey {
-		if c.Auth.In == InQuery {
-			p.ReservedQuery = append(p.ReservedQuery, c.Auth.Name)
-		} else {
-			p.ReservedHeaders = append(p.ReservedHeaders, c.Auth.Name)
-		}
-	}
+	headers, query := c.Auth.reserved()
+	p.ReservedHeaders, p.ReservedQuery = append(p.ReservedHeaders, headers...), query
 	return p
 }
 

@@ -2,9 +2,8 @@ package clients
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,7 +29,7 @@ const maxRetryDelay = 10 * time.Second
 // ErrTimeout, ErrDeadline, ErrDraining), but for a request that may have been
 // carried out and is not repeatable: its class is ambiguous whatever the cause.
 func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, error) {
-	k := &call{Client: c, request: r, began: time.Now()}
+	k := &call{Client: c, request: r, id: orDefault(r.IdempotencyKey, rand.Text()), began: time.Now()}
 	if c.closed.Load() {
 		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
 	}
@@ -61,8 +60,11 @@ func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, er
 type call struct {
 	*Client
 	request   httpop.Request
+	id        string   // the same for all sends
 	target    *url.URL // moves with redirects
 	redirects int
+	secrets   []string // of the send
+	renewed   bool     // credentials that the upstream refused were replaced
 	began     time.Time
 	sends     int
 	statuses  []int
@@ -72,7 +74,7 @@ type call struct {
 type verdict struct {
 	failure *job.Failure
 	again   bool // the request may be sent again at once
-	moved   bool // target has changed: another request, no repetition
+	moved   bool // target or credentials have changed: another request, no repetition
 }
 
 func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
@@ -107,18 +109,14 @@ func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 	}
 }
 
-// errCredentials marks what is wrong with the client's own settings.
-var errCredentials = errors.New("its credentials cannot be sent")
-
 // try sends the request once.
 func (k *call) try(ctx context.Context) (*httpop.Response, *verdict) {
 	began := time.Now()
 	x, err := k.send(ctx, func(ctx context.Context) (*http.Request, error) {
-		req, err := k.build(ctx, k.request, k.target, readSecret)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errCredentials, err)
-		}
-		return req, nil
+		req := k.build(ctx, k.request, k.target)
+		secrets, err := k.signer.sign(req, message{id: k.id, body: k.request.Body, at: began})
+		k.secrets = secrets
+		return req, err
 	})
 	defer x.finish()
 	if x.reached() {

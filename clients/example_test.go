@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
+	"strconv"
 
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/clients/clientstest"
@@ -51,4 +53,34 @@ func ExampleClient_Do() {
 	// Output:
 	// 201 {"order":7} after 2 sends
 	// orders placed: 1
+}
+
+func ExampleSigner() {
+	upstream, err := clientstest.Start(clientstest.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer upstream.Close()
+	// The type of authentication that the configuration calls
+	// auth: {type: custom, name: length}.
+	length := func(r *http.Request) error {
+		r.Header.Set("Authorization", "Length "+strconv.FormatInt(r.ContentLength, 10))
+		return nil
+	}
+	crm, err := clients.Open(clients.Config{
+		Name: "crm", BaseURL: upstream.URL(), Auth: clients.Auth{Type: clients.AuthCustom, Name: "length", Sign: length},
+		AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer crm.Close()
+	if _, err := crm.Do(context.Background(), httpop.Request{Method: "PUT", Path: "/tea", Body: []byte(`{"cups":7}`)}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(upstream.Requests()[0].Header.Get("Authorization"))
+	// Output: Length 10
 }
