@@ -48,11 +48,15 @@ func TestConfigInvalid(t *testing.T) {
 		{"base_url", func(c *clients.Config) { c.BaseURL = "https://h/a/../b" }},
 		{"base_url", func(c *clients.Config) { c.BaseURL = "https://h/a%2e%2e/%2e%2e" }},
 		{"base_url", func(c *clients.Config) { c.BaseURL = "http://canary\x7f@h" }},
-		{"auth.token_url", func(c *clients.Config) { c.Auth = clients.Auth{Type: "oauth2", ClientID: "i", ClientSecret: secret("s")} }},
+		{"auth.token_url", func(c *clients.Config) {
+			c.Auth = clients.Auth{Type: "oauth2", ClientID: "i", ClientSecret: secret("s")}
+		}},
 		{"auth.token_url", func(c *clients.Config) {
 			c.Auth = clients.Auth{Type: "oauth2", TokenURL: "https://u:canary@h/token", ClientID: "i", ClientSecret: secret("s")}
 		}},
-		{"auth.client_id", func(c *clients.Config) { c.Auth = clients.Auth{Type: "oauth2", TokenURL: "https://h", ClientSecret: secret("s")} }},
+		{"auth.client_id", func(c *clients.Config) {
+			c.Auth = clients.Auth{Type: "oauth2", TokenURL: "https://h", ClientSecret: secret("s")}
+		}},
 		{"auth.client_secret", func(c *clients.Config) { c.Auth = clients.Auth{Type: "oauth2", TokenURL: "https://h", ClientID: "i"} }},
 		{"auth.secret", func(c *clients.Config) { c.Auth = clients.Auth{Type: "hmac", Header: "X-Sig"} }},
 		{"auth.header", func(c *clients.Config) { c.Auth = clients.Auth{Type: "hmac", Secret: secret("s"), Header: "Host"} }},

@@ -29,7 +29,10 @@ const maxRetryDelay = 10 * time.Second
 // ErrTimeout, ErrDeadline, ErrDraining), but for a request that may have been
 // carried out and is not repeatable: its class is ambiguous whatever the cause.
 func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, error) {
-	k := &call{Client: c, request: r, id: orDefault(r.IdempotencyKey, rand.Text()), began: time.Now()}
+	k := &call{Client: c, request: r, id: r.IdempotencyKey, began: time.Now()}
+	if k.id == "" {
+		k.id = rand.Text()
+	}
 	if c.closed.Load() {
 		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
 	}
@@ -78,10 +81,7 @@ type verdict struct {
 }
 
 func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
-	waits := backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(k.cfg.RetryDelay), backoff.WithMaxInterval(maxRetryDelay),
-		backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0),
-	)
+	var waits *backoff.ExponentialBackOff // most calls need none
 	for retries := 0; ; {
 		resp, v := k.try(ctx)
 		switch {
@@ -93,6 +93,12 @@ func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 			return nil, v.failure
 		}
 		retries++
+		if waits == nil {
+			waits = backoff.NewExponentialBackOff(
+				backoff.WithInitialInterval(k.cfg.RetryDelay), backoff.WithMaxInterval(maxRetryDelay),
+				backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0),
+			)
+		}
 		delay := max(waits.NextBackOff(), v.failure.RetryAfter)
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 			return nil, v.failure

@@ -46,8 +46,7 @@ func (k *call) answered(ctx context.Context, x *exchange) (*httpop.Response, *ve
 	}
 	class := job.ClassPermanent
 	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
-		http.StatusInternalServerError, http.StatusServiceUnavailable:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		class = job.ClassRetryable
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 	default:

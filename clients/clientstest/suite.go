@@ -28,8 +28,8 @@ type Case struct {
 	Warm    bool // one request to /warm first, so that a kept connection is there
 	Script  []Step
 	Tokens  []Step // the upstream's script for /token
-	HTTP1   bool // for HTTP/1.1 only
-	HTTP2   bool // for HTTP/2 only
+	HTTP1   bool   // for HTTP/1.1 only
+	HTTP2   bool   // for HTTP/2 only
 
 	Cancel error // cause that cancels the call once the upstream has the request
 
