@@ -52,6 +52,7 @@ type executor struct {
 	sealAgain time.Duration            // WorkerConfig.SealInterval
 	slots     *slots
 	bulkheads bulkheads
+	shown     *progress // nil shows none
 
 	mu      sync.Mutex
 	running map[runID]context.CancelCauseFunc // guarded by mu
@@ -194,6 +195,11 @@ func (e *executor) attempt(parent context.Context, j *job.Job) job.Outcome {
 	}
 	ctx, cancel := context.WithTimeoutCause(parent, limit, cause)
 	defer cancel()
+	if e.shown != nil {
+		run := runID{j.ID, j.Epoch}
+		ctx = job.WithProgress(ctx, func(p job.Progress) { e.shown.report(run, p) })
+		defer e.shown.settle(ctx, run)
+	}
 	result, err := e.call(ctx, j)
 	if err == nil {
 		return job.Outcome{State: job.Completed, Result: result.Value, Summary: result.Summary}

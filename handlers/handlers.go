@@ -70,6 +70,8 @@ func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
 		return h.transaction(ctx, j, task)
 	case *tasks.HTTP:
 		return h.request(ctx, j, task)
+	case *tasks.Batch:
+		return h.batch(ctx, j, task)
 	case *tasks.Noop:
 		return noop(ctx, task)
 	}
