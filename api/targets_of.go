@@ -21,6 +21,8 @@ func (p *principal) permitTask(task tasks.Task) error {
 		return limited(p.databases, "database", t.Database)
 	case *tasks.HTTP:
 		return limited(p.clients, "client", t.Client)
+	case *tasks.Exchange:
+		return limited(p.clients, "client", t.Client)
 	case *tasks.Batch:
 		return p.permitClients(t.Clients())
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 
@@ -41,4 +42,35 @@ func (t targets) planBatch(task *tasks.Batch) (json.RawMessage, error) {
 		Abort         bool           `json:"abort"`
 		Requests      []*requestPlan `json:"requests"`
 	}{task.MaxConcurrent, task.Abort, requests})
+}
+
+// planExchange tells of the handshake and of what would be sent.
+func (t targets) planExchange(task *tasks.Exchange) (json.RawMessage, error) {
+	handshake, err := t.planRequest(&tasks.HTTP{Client: task.Client, Request: task.Exchange.Handshake()}, 0)
+	if err != nil {
+		return nil, err
+	}
+	delete(handshake.Headers, "accept-encoding") // a handshake has none
+	type step struct {
+		Send    *string `json:"send,omitempty"` // a binary message in base64
+		Receive int     `json:"receive,omitempty"`
+	}
+	steps := make([]step, len(task.Exchange.Steps))
+	for i, s := range task.Exchange.Steps {
+		switch {
+		case s.Receive != nil:
+			steps[i].Receive = s.Receive.Count
+		case s.Send.Binary:
+			text := base64.StdEncoding.EncodeToString(s.Send.Data)
+			steps[i].Send = &text
+		default:
+			text := string(s.Send.Data)
+			steps[i].Send = &text
+		}
+	}
+	return json.Marshal(struct {
+		*requestPlan
+		Subprotocols []string `json:"subprotocols,omitempty"`
+		Steps        []step   `json:"steps"`
+	}{handshake, task.Exchange.Subprotocols, steps})
 }

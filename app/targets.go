@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"slices"
 
 	"github.com/asyncops/asyncops/clients"
@@ -85,6 +86,8 @@ func (t targets) RunOnce(task tasks.Task) bool {
 		requests = []tasks.HTTP{*task}
 	case *tasks.Batch:
 		requests = task.Requests
+	case *tasks.Exchange:
+		return task.Sends() && !t.upstreams[task.Client].Repeatable(http.MethodPost, true)
 	}
 	return slices.ContainsFunc(requests, func(r tasks.HTTP) bool {
 		return !t.upstreams[r.Client].Repeatable(r.Request.Method, true)
@@ -110,6 +113,8 @@ func (t targets) Plan(ctx context.Context, task tasks.Task) (json.RawMessage, er
 		return json.Marshal(plan)
 	case *tasks.Batch:
 		return t.planBatch(task)
+	case *tasks.Exchange:
+		return t.planExchange(task)
 	}
 	return json.RawMessage("{}"), nil
 }

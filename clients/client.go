@@ -32,6 +32,7 @@ type Client struct {
 	policy    httpop.Policy
 	dialer    *net.Dialer
 	transport *http.Transport
+	upgrades  *http.Transport // of WebSockets: HTTP/1.1
 	signer    signer
 	tokens    *tokens // nil but for AuthOAuth2
 	conns     pool
@@ -57,6 +58,11 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Client, error) {
 		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), log: log, observer: observer,
 	}
 	if c.transport, err = newTransport(cfg, c.dialer, &c.conns); err != nil {
+		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
+	}
+	upgrades := cfg
+	upgrades.Protocol = ProtocolHTTP1
+	if c.upgrades, err = newTransport(upgrades, c.dialer, &c.conns); err != nil {
 		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
 	}
 	if err := c.openSigner(); err != nil {
@@ -92,6 +98,7 @@ func (c *Client) Close() {
 		c.tokens.close()
 	}
 	c.transport.CloseIdleConnections()
+	c.upgrades.CloseIdleConnections()
 }
 
 // Name is the Config's.

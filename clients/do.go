@@ -29,10 +29,6 @@ const maxRetryDelay = 10 * time.Second
 // ErrTimeout, ErrDeadline, ErrDraining), but for a request that may have been
 // carried out and is not repeatable: its class is ambiguous whatever the cause.
 func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, error) {
-	k := &call{Client: c, request: r, id: r.IdempotencyKey, began: time.Now()}
-	if k.id == "" {
-		k.id = rand.Text()
-	}
 	if c.closed.Load() {
 		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
 	}
@@ -43,12 +39,8 @@ func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, er
 	if err != nil {
 		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
 	}
-	k.target = target
-	timeout := c.cfg.Timeout
-	if r.Timeout > 0 {
-		timeout = r.Timeout
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errCallTimeout)
+	k := newCall(c, r, target)
+	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
 	defer cancel()
 	resp, failure := k.run(ctx)
 	if failure != nil {
@@ -71,6 +63,21 @@ type call struct {
 	began     time.Time
 	sends     int
 	statuses  []int
+}
+
+func newCall(c *Client, r httpop.Request, target *url.URL) *call {
+	k := &call{Client: c, request: r, id: r.IdempotencyKey, target: target, began: time.Now()}
+	if k.id == "" {
+		k.id = rand.Text()
+	}
+	return k
+}
+
+func (k *call) timeout() time.Duration {
+	if k.request.Timeout > 0 {
+		return k.request.Timeout
+	}
+	return k.cfg.Timeout
 }
 
 // verdict is what one send came to when it was no success.

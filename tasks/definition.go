@@ -23,6 +23,7 @@ const (
 	DBTransaction Kind = "db.transaction"
 	HTTPRequest   Kind = "http.request"
 	HTTPBatch     Kind = "http.batch"
+	WSExchange    Kind = "ws.exchange"
 	SystemNoop    Kind = "system.noop"
 )
 
@@ -102,6 +103,7 @@ var entries = []entry{
 	{DBTransaction, EffectDatabase, "Run several operations of which all happen or none does.", read[TransactionArgs]},
 	{HTTPRequest, EffectUpstream, "Call an API and keep its answer.", read[HTTPRequestArgs]},
 	{HTTPBatch, EffectUpstream, "Call APIs side by side and keep what came of each call.", read[HTTPBatchArgs]},
+	{WSExchange, EffectUpstream, "Talk to an API over a WebSocket and keep what it said.", read[WSExchangeArgs]},
 	{SystemNoop, EffectNone, "Do nothing, for smoke tests and benchmarks.", read[NoopArgs]},
 }
 

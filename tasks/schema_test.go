@@ -44,6 +44,10 @@ func kinds() []described {
 				json.RawMessage(`{"error":{"code":"upstream_status","message":"it answered 404"}}`), json.RawMessage("null"),
 			}, Succeeded: 1, Failed: 1,
 		}}},
+		{tasks.WSExchange, tasks.WSExchangeArgs{}, tasks.WSExchangeResult{}, []any{
+			tasks.WSExchangeResult{Received: []json.RawMessage{}, CloseCode: 1000},
+			tasks.WSExchangeResult{Received: []json.RawMessage{json.RawMessage(`{"a":1}`), json.RawMessage(`"hi"`)}, Skipped: 1, CloseCode: 4000, Subprotocol: "v1"},
+		}},
 		{tasks.SystemNoop, tasks.NoopArgs{}, tasks.NoopResult{}, []any{tasks.NoopResult{}}},
 	}
 }
@@ -224,7 +228,7 @@ func TestDefinitions(t *testing.T) {
 	want := map[tasks.Effect][]tasks.Kind{
 		tasks.EffectNone:     {tasks.DBSelectOne, tasks.DBSelectMany, tasks.SystemNoop},
 		tasks.EffectDatabase: {tasks.DBInsertOne, tasks.DBInsertMany, tasks.DBUpdateOne, tasks.DBUpdateMany, tasks.DBDeleteOne, tasks.DBDeleteMany, tasks.DBTransaction},
-		tasks.EffectUpstream: {tasks.HTTPRequest, tasks.HTTPBatch},
+		tasks.EffectUpstream: {tasks.HTTPRequest, tasks.HTTPBatch, tasks.WSExchange},
 	}
 	if diff := cmp.Diff(want, effects); diff != "" {
 		t.Errorf("effects: -want +got\n%s", diff)

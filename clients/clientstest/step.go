@@ -16,6 +16,7 @@ import (
 type Exchange struct {
 	W        http.ResponseWriter
 	Record   Record
+	request  *http.Request
 	upstream *Upstream
 	gone     <-chan struct{} // closed when the caller's connection or stream ended
 }

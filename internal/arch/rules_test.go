@@ -94,6 +94,7 @@ var vendorRules = []vendorRule{
 	{path: "github.com/go-json-experiment/json", imports: []string{"internal/strictjson"}},
 	{path: "github.com/go-json-experiment/json/jsontext", imports: []string{"internal/strictjson", "dbop", "tasks"}, why: "values whose type is not known before they are read are read token by token"},
 	{path: "github.com/cenkalti/backoff", imports: []string{"clients", "store"}, why: "retries inside one attempt; retries of jobs are the ledger's"},
+	{path: "github.com/coder/websocket", imports: []string{"clients", "clients/clientstest"}},
 	{path: "golang.org/x/oauth2", imports: []string{"clients"}},
 	{path: "github.com/klauspost/compress", imports: []string{"clients", "clients/clientstest"}, why: "zstd answers of upstreams; gzip is the standard library's"},
 	{path: "golang.org/x/time", imports: []string{anyPackage}},
