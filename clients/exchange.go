@@ -26,7 +26,7 @@ func (c *Client) Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Trans
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errCallTimeout)
 	defer cancel()
-	conn, err := c.Dial(ctx, e)
+	conn, err := c.dial(ctx, e.Handshake(), e.Subprotocols)
 	if err != nil {
 		return nil, err
 	}

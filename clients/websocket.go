@@ -34,14 +34,10 @@ type Conn struct {
 	ended      sync.Once
 }
 
-// Dial opens a WebSocket. Its errors are *job.Failure, as those of Do; the
-// Steps of e are not looked at. A handshake is a GET: it is signed, guarded and
-// bounded like any request, and may be repeated.
-func (c *Client) Dial(ctx context.Context, e httpop.Exchange) (*Conn, error) {
+func (c *Client) dial(ctx context.Context, r httpop.Request, subprotocols []string) (*Conn, error) {
 	if c.closed.Load() {
 		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
 	}
-	r := e.Handshake()
 	if err := c.check(r); err != nil {
 		return nil, err
 	}
@@ -54,12 +50,12 @@ func (c *Client) Dial(ctx context.Context, e httpop.Exchange) (*Conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
 	defer cancel()
 	for {
-		ws, v := k.upgrade(ctx, e.Subprotocols)
+		ws, v := k.upgrade(ctx, subprotocols)
 		switch {
 		case v == nil:
 			ws.SetReadLimit(c.cfg.MaxResponse)
 			c.conns.inUse.Add(1)
-			return &Conn{client: c, ws: ws, repeatable: c.Repeatable(http.MethodPost, e.IdempotencyKey != "")}, nil
+			return &Conn{client: c, ws: ws, repeatable: c.Repeatable(http.MethodPost, r.IdempotencyKey != "")}, nil
 		case !v.moved:
 			v.failure.Summary = k.summary()
 			return nil, v.failure
