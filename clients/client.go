@@ -33,6 +33,7 @@ type Client struct {
 	dialer    *net.Dialer
 	transport *http.Transport
 	conns     pool
+	gate      Gate
 	log       *slog.Logger
 	observer  Observer
 	closed    atomic.Bool
@@ -52,7 +53,7 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, base: base, dialled: base, policy: cfg.Policy(),
-		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), log: log, observer: observer,
+		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), gate: cfg.Gate, log: log, observer: observer,
 	}
 	if c.transport, err = newTransport(cfg, c.dialer, &c.conns); err != nil {
 		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
