@@ -18,6 +18,15 @@ const slotAhead = 15 * time.Second
 // call's end is told before somebody else gets the slot.
 const slotGrace = 2 * time.Second
 
+// slotLength is how long a slot is wanted for by whoever asks under the context:
+// until the call has to end or, where there is no call yet, until it has begun.
+func slotLength(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return max(time.Until(deadline), 0) + slotGrace
+	}
+	return slotAhead
+}
+
 // phase is that of the fleet's breaker or, if it cannot be asked, of this
 // process's own. It requires mu.
 func (u *Upstream) phase(shared bool, now time.Time) (closed, due bool, wait time.Duration) {
@@ -43,14 +52,12 @@ func (u *Upstream) apply(v view, asked bool) {
 	if !u.view.newer(v, asked) {
 		return
 	}
-	u.applied++
-	switch now := time.Now(); {
-	case v.state == Closed && u.view.state != Closed:
-		u.ramp = ramp{began: now, after: job.WaitBreaker}
-	case v.paused(now) > 0 && !v.pausedUntil.Before(u.ramp.began):
-		u.ramp = ramp{began: v.pausedUntil, after: job.WaitRateLimit}
-	}
+	reopened := v.state == Closed && u.view.state != Closed
+	u.pauseUntil(v.pausedUntil)
 	u.view = v
+	if reopened {
+		u.ramp = ramp{began: time.Now(), after: job.WaitBreaker}
+	}
 	if u.breaker == nil {
 		return
 	}
@@ -64,6 +71,18 @@ func (u *Upstream) apply(v view, asked bool) {
 	}
 }
 
+// pauseUntil sets when the upstream wants to be asked again. It requires mu.
+func (u *Upstream) pauseUntil(end time.Time) {
+	u.applied++
+	u.view.pausedUntil = end
+	switch now := time.Now(); {
+	case end.After(now):
+		u.ramp = ramp{began: end, after: job.WaitRateLimit}
+	case u.ramp.began.After(now): // an operator has ended it
+		u.ramp = ramp{began: now, after: job.WaitRateLimit}
+	}
+}
+
 // moved tells of a move that this process has made.
 func (u *Upstream) moved(to State) {
 	u.observer.BreakerMoved(u.cfg.Name, to.String())
@@ -74,7 +93,7 @@ func (u *Upstream) moved(to State) {
 func (u *Upstream) probe(ctx context.Context, shared bool, n int) (passes []*Pass, no refusal) {
 	no = refusal{job.WaitBreaker, "its circuit breaker is half-open, and others find out whether it may close", time.Second}
 	for range min(n, u.cfg.Breaker.HalfOpenRequests) {
-		p, wait := u.slot(ctx, shared, slotAhead)
+		p, wait := u.slot(ctx, shared)
 		if p == nil {
 			no.again = max(wait, 10*time.Millisecond)
 			return passes, no
@@ -85,7 +104,7 @@ func (u *Upstream) probe(ctx context.Context, shared bool, n int) (passes []*Pas
 				p.Return()
 				return passes, refusal{job.WaitRateLimit, noRoom, g.again}
 			}
-			p.at = p.at.Add(g.first)
+			p.at = g.at(p.at, 0)
 		}
 		passes = append(passes, p)
 	}
@@ -93,13 +112,13 @@ func (u *Upstream) probe(ctx context.Context, shared bool, n int) (passes []*Pas
 }
 
 // slot takes one slot, or says how long to wait before asking again.
-func (u *Upstream) slot(ctx context.Context, shared bool, length time.Duration) (*Pass, time.Duration) {
+func (u *Upstream) slot(ctx context.Context, shared bool) (*Pass, time.Duration) {
 	p := &Pass{up: u, at: time.Now(), shared: shared}
 	if !shared {
 		return u.ownSlot(p)
 	}
 	p.holder = rand.Text()[:16]
-	r, err := u.ask(ctx, question{verb: verbProbe, number: length.Milliseconds(), holder: p.holder})
+	r, err := u.ask(ctx, question{verb: verbProbe, number: slotLength(ctx).Milliseconds(), holder: p.holder})
 	switch {
 	case err != nil:
 		u.lost(ctx, err)

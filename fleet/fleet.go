@@ -44,6 +44,7 @@ type Fleet struct {
 	link       *link
 	livingFunc func(context.Context) (int, error)
 	living     atomic.Int64
+	recount    chan struct{} // one slot: the shares matter now
 	log        *slog.Logger
 }
 
@@ -56,7 +57,7 @@ const (
 // New returns the gates, having validated their Configs. It asks nobody anything:
 // until Run has reached Redis, each process is on its own.
 func New(upstreams []Config, deps Deps) (*Fleet, error) {
-	f := &Fleet{upstreams: map[string]*Upstream{}, link: newLink(deps.Conn), livingFunc: deps.LivingFunc, log: deps.Log}
+	f := &Fleet{upstreams: map[string]*Upstream{}, link: newLink(deps.Conn), livingFunc: deps.LivingFunc, recount: make(chan struct{}, 1), log: deps.Log}
 	f.living.Store(1)
 	var errs []error
 	for _, cfg := range upstreams {
@@ -103,7 +104,7 @@ func (f *Fleet) count(ctx context.Context) {
 		if err == nil {
 			f.living.Store(int64(max(1, n)))
 		}
-		if !rest(ctx, livingInterval, nil, nil) {
+		if !rest(ctx, livingInterval, f.recount, nil) {
 			return
 		}
 	}
@@ -122,6 +123,10 @@ func (f *Fleet) watch(ctx context.Context, joined <-chan struct{}) {
 		case err != nil:
 			pause = lostInterval
 			if !away {
+				select {
+				case f.recount <- struct{}{}:
+				default:
+				}
 				f.log.Warn("limits and breakers of clients are this process's own until Redis answers", "error", err)
 			}
 			away = true
@@ -212,8 +217,7 @@ func (f *Fleet) Reset(ctx context.Context, client string) error {
 // resetOwn closes this process's own breaker.
 func (u *Upstream) resetOwn() {
 	u.mu.Lock()
-	u.view.pausedUntil = time.Time{}
-	u.applied++
+	u.pauseUntil(time.Time{})
 	u.mu.Unlock()
 	if u.breaker == nil {
 		return

@@ -11,8 +11,8 @@
 -- ARGV[5]  the time, µs; 0 for the server's
 -- ARGV[6]  of what is given back: what KEYS[1] was when it was taken
 --
--- Returns how many were taken, µs until the first of them may go out (the next
--- follows a step later), µs until it is worth asking for more, how many could go
+-- Returns how many were taken, µs until the first of them may go out (less than 0:
+-- for so long it might have; each other follows a step later), µs until it is worth asking for more, how many could go
 -- out at once now, and KEYS[1] as it is now.
 
 local step, burst, wanted, ahead, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -39,5 +39,7 @@ tat = math.max(now, tat + taken * step)
 local has = string.format('%.3f', tat)
 if tat > now then
   redis.call('SET', KEYS[1], has, 'PX', math.ceil((tat - now) / 1000) + 1000)
+else
+  redis.call('DEL', KEYS[1])
 end
-return {taken, math.ceil(math.max(0, first)), math.ceil(again), math.floor((window - (tat - now)) / step), has}
+return {taken, math.ceil(first), math.ceil(again), math.floor((window - (tat - now)) / step), has}

@@ -6,14 +6,19 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// grant is sends that a rate limit lets out: the first after a while, each other
-// a step later.
+// grant is sends that a rate limit lets out.
 type grant struct {
 	sends     int
-	first     time.Duration
+	first     time.Duration // until the first may go out; less than 0: for so long it might have
+	step      time.Duration // until each other
 	again     time.Duration // until it is worth asking for more, if these are fewer than asked for
 	available int           // that could go out at once, before these
 	mark      string        // of the shared limit after these; to give them back
+}
+
+// at is when the i-th send may go out.
+func (g grant) at(now time.Time, i int) time.Time {
+	return now.Add(max(0, g.first+time.Duration(i)*g.step))
 }
 
 // localLimit is this process's share of a limit while the fleet's cannot be
@@ -48,17 +53,14 @@ func (l *localLimit) drain(now time.Time) {
 
 // take takes up to n sends that lie no further ahead.
 func (l *localLimit) take(now time.Time, n int, ahead time.Duration) grant {
-	g := grant{available: max(0, int(l.limiter.TokensAt(now)))}
+	tokens, step := l.limiter.TokensAt(now), l.limit.step()*time.Duration(l.processes)
+	g := grant{available: max(0, int(tokens)), step: step, first: time.Duration((1 - tokens) * float64(step))}
 	for range n {
 		r := l.limiter.ReserveN(now, 1)
-		delay := r.DelayFrom(now)
-		if delay > ahead {
+		if delay := r.DelayFrom(now); delay > ahead {
 			r.CancelAt(now)
 			g.again = delay - ahead
 			break
-		}
-		if g.sends == 0 {
-			g.first = delay
 		}
 		g.sends++
 	}

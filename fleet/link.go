@@ -90,8 +90,8 @@ type reply struct {
 // cluster.
 func key(name string) string { return "asyncops:client:{" + name + "}" }
 
-// ask calls breaker.lua. The durations that it answers with count from before it
-// was asked, so that no wait ends early by the time that the answer took.
+// ask calls breaker.lua. The durations that it answers with count from when the
+// answer is here, so that no wait ends early.
 func (l *link) ask(ctx context.Context, cfg Config, q question) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -128,8 +128,8 @@ func (l *link) take(ctx context.Context, cfg Config, n int, ahead time.Duration,
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	r := cfg.RateLimit
-	step := strconv.FormatFloat(float64(r.Per.Nanoseconds())/1e3/float64(r.Requests), 'f', -1, 64)
-	got, err := limitScript.Run(ctx, l.conn, []string{key(cfg.Name) + ":limit"}, step, r.Burst, n, ahead.Microseconds(), now, mark).Slice()
+	step := float64(r.Per.Nanoseconds()) / 1e3 / float64(r.Requests)
+	got, err := limitScript.Run(ctx, l.conn, []string{key(cfg.Name) + ":limit"}, strconv.FormatFloat(step, 'f', -1, 64), r.Burst, n, ahead.Microseconds(), now, mark).Slice()
 	if err != nil {
 		return grant{}, fmt.Errorf("fleet: take from the limit of %s: %w", cfg.Name, err)
 	}
@@ -141,7 +141,7 @@ func (l *link) take(ctx context.Context, cfg Config, n int, ahead time.Duration,
 		numbers[i], _ = got[i].(int64) // the script returns numbers
 	}
 	g := grant{
-		sends: int(numbers[0]), first: time.Duration(numbers[1]) * time.Microsecond,
+		sends: int(numbers[0]), first: time.Duration(numbers[1]) * time.Microsecond, step: time.Duration(step * float64(time.Microsecond)),
 		again: time.Duration(numbers[2]) * time.Microsecond, available: max(0, int(numbers[3])),
 	}
 	g.mark, _ = got[4].(string)

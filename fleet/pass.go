@@ -82,11 +82,7 @@ func (p *Pass) take(ctx context.Context) bool {
 	if p.holder == "" {
 		return time.Since(p.at) < staleAfter
 	}
-	length := time.Hour
-	if deadline, ok := ctx.Deadline(); ok {
-		length = time.Until(deadline) + slotGrace
-	}
-	r, err := p.up.ask(ctx, question{verb: verbProbe, number: max(1, length.Milliseconds()), holder: p.holder})
+	r, err := p.up.ask(ctx, question{verb: verbProbe, number: slotLength(ctx).Milliseconds(), holder: p.holder})
 	if err != nil {
 		p.up.lost(ctx, err)
 	}

@@ -19,10 +19,10 @@ type pauses struct {
 // next is how long the pause lasts that an answer begins. Answers that come
 // while one is on are of requests that were on their way, and tell nothing new.
 func (p *pauses) next(now time.Time) time.Duration {
-	switch left := p.until.Sub(now); {
-	case left > 0:
-		return left
-	case -left < p.length:
+	switch {
+	case now.Before(p.until):
+		return p.until.Sub(now)
+	case now.Before(p.until.Add(p.length)):
 		p.length = min(2*p.length, maxPause)
 	default:
 		p.length = firstPause

@@ -136,7 +136,7 @@ func (u *Upstream) let(ctx context.Context, shared bool, now time.Time, n int, a
 	if allowed == 0 {
 		return nil, no
 	}
-	g := grant{sends: allowed}
+	g, asked := grant{sends: allowed}, time.Now()
 	if u.limit != nil {
 		g = u.fromLimit(ctx, allowed, ahead)
 		if g.sends < allowed {
@@ -145,10 +145,7 @@ func (u *Upstream) let(ctx context.Context, shared bool, now time.Time, n int, a
 	}
 	passes := make([]*Pass, g.sends)
 	for i := range passes {
-		at := now.Add(g.first)
-		if u.limit != nil && g.first > 0 {
-			at = at.Add(time.Duration(i) * u.cfg.RateLimit.step())
-		}
+		at := g.at(asked, i)
 		if opens := now.Add(pause); at.Before(opens) {
 			at = opens
 		}
@@ -211,9 +208,7 @@ func (u *Upstream) Pause(asked time.Duration) time.Duration {
 		length = u.pauses.next(now)
 	}
 	length = max(length, u.view.paused(now))
-	v := u.view
-	v.pausedUntil = now.Add(length)
-	u.apply(v, true)
+	u.pauseUntil(now.Add(length))
 	u.mu.Unlock()
 	if u.shared(now) {
 		u.tell(question{verb: verbPause, number: length.Milliseconds()})
