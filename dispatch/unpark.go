@@ -22,6 +22,7 @@ type ParkLedger interface {
 const (
 	unparkPoll = 5 * time.Second        // the net for jobs that other workers have parked
 	gatePoll   = 500 * time.Millisecond // of a gate that is closed for longer: it may open sooner
+	gateRest   = 25 * time.Millisecond  // of one that lets few in: those of a while are claimed together
 )
 
 // unparker starts parked jobs as soon as their targets have room, and their
@@ -124,7 +125,7 @@ func (u *unparker) start(ctx context.Context, b *bulkhead, n int) (more, ok bool
 	}
 	b.unparked(started, false)
 	if let < free {
-		return true, sleep(ctx, min(max(again, time.Millisecond), gatePoll), nil)
+		return true, sleep(ctx, min(max(again, gateRest), gatePoll), nil)
 	}
 	return true, true
 }

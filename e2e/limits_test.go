@@ -24,7 +24,6 @@ func limitedSystem(t *testing.T, redis string, client object, others object) (s 
 	for name, other := range others {
 		s.section("clients")[name] = other
 	}
-	s.section("worker")["concurrency"] = 40
 	s.migrate()
 	s.startScheduler()
 	s.startAPI()

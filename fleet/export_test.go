@@ -63,7 +63,7 @@ func (r *Ramp) Take(now time.Time, n, processes int) (int, time.Duration) {
 // Bounds of a ramp.
 const (
 	RampLength = rampLength
-	RampStart  = rampStart
+	RampDouble = rampDouble
 )
 
 // Due is how many the fleet may have let out by then.

@@ -47,11 +47,13 @@ func TestRamp(t *testing.T) {
 	if n, _ := (&fleet.Ramp{}).Take(time.Now(), 50, 1); n != 50 {
 		t.Errorf("a ramp that has not begun lets out %d of 50, want all", n)
 	}
-	for s := 1; s < int(fleet.RampLength.Seconds()); s++ {
-		got := fleet.Due(time.Duration(s+1)*time.Second) - fleet.Due(time.Duration(s)*time.Second)
-		if want := fleet.RampStart * math.Exp2(float64(s)) / math.Ln2; math.Abs(got-want) > 1 {
-			t.Errorf("%.1f in second %d, want %.1f: twice as many each second", got, s, want)
+	last := fleet.Due(fleet.RampDouble)
+	for t0 := fleet.RampDouble; t0 < fleet.RampLength; t0 += fleet.RampDouble {
+		got := fleet.Due(t0+fleet.RampDouble) - fleet.Due(t0)
+		if math.Abs(got-2*last) > 0.01 {
+			t.Errorf("%.2f from %s on, want twice the %.2f before", got, t0, last)
 		}
+		last = got
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 
 // After a breaker has closed, or a pause that the upstream asked for is over,
 // what waited for it is let out slowly first: few a second, twice as many each
-// second, and freely after rampLength. An upstream that has just come back, and
+// half second, and freely after rampLength. An upstream that has just come back, and
 // has no rate limit, is not met by all at once.
 const (
 	rampStart  = 10.0 // a second, for the whole fleet
-	rampDouble = time.Second
-	rampLength = 10 * time.Second
+	rampDouble = 500 * time.Millisecond
+	rampLength = 5 * time.Second
 )
 
 // ramp counts what was let out since it began. The zero ramp lets everything out.
@@ -41,7 +41,7 @@ func (r *ramp) take(now time.Time, n, processes int) (taken int, again time.Dura
 		return n, 0
 	}
 	share := 1 / float64(max(1, processes))
-	r.taken = max(r.taken, share*due(elapsed-rampDouble))
+	r.taken = max(r.taken, share*due(elapsed-time.Second))
 	left := share*due(elapsed) + 1 - r.taken // the first one at once
 	taken = min(n, int(left))
 	r.taken += float64(taken)

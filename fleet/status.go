@@ -23,12 +23,14 @@ type Status struct {
 
 // Status looks at the gate.
 func (u *Upstream) Status(ctx context.Context) Status {
-	if u.link != nil {
+	shared := u.link != nil
+	if shared {
 		if _, err := u.ask(ctx, question{verb: verbLook}); err != nil {
 			u.lost(ctx, err)
+			shared = false
 		}
 	}
-	s := Status{Shared: u.link.usable(), Breaker: u.breaker != nil, Limit: u.cfg.RateLimit}
+	s := Status{Shared: shared, Breaker: u.breaker != nil, Limit: u.cfg.RateLimit}
 	if u.limit != nil {
 		s.Available = u.fromLimit(ctx, 0, 0).available
 	}
