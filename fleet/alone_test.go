@@ -205,6 +205,18 @@ func TestLimitAlone(t *testing.T) {
 		if _, limited := w.told(); limited != 1 {
 			t.Errorf("RateLimited was told %d times, want once", limited)
 		}
+		// Who has no time to wait is refused, and does not run out of time here.
+		brief, stop := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, job.ErrTimeout)
+		defer stop()
+		for _, ctx := range []context.Context{brief, func() context.Context {
+			passes, _ := u.Admit(t.Context(), 3)
+			return passes[len(passes)-1].With(brief)
+		}()} {
+			var f *job.Failure
+			if _, err := u.Enter(ctx); !errors.As(err, &f) || f.Code != job.CodeRateLimited {
+				t.Errorf("Enter with 50ms left = %v, want it refused", err)
+			}
+		}
 	})
 }
 

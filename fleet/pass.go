@@ -91,20 +91,14 @@ func (p *Pass) take(ctx context.Context) bool {
 
 // await waits for the pass's time, and looks again whether it is still good.
 func (p *Pass) await(ctx context.Context, patience time.Duration) error {
-	for {
-		wait := time.Until(p.at)
-		if wait <= 0 {
-			break
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
-		}
+	u := p.up
+	if deadline, ok := ctx.Deadline(); ok && p.at.After(deadline) {
+		return u.failure(refusal{job.WaitRateLimit, noRoom, time.Until(p.at)})
 	}
-	u, now := p.up, time.Now()
+	if err := sleep(ctx, time.Until(p.at)); err != nil {
+		return err
+	}
+	now := time.Now()
 	shared := u.shared(now)
 	u.mu.Lock()
 	pause := u.view.paused(now)
@@ -120,6 +114,21 @@ func (p *Pass) await(ctx context.Context, patience time.Duration) error {
 		return p.await(ctx, 0)
 	}
 	return nil
+}
+
+// sleep returns when d is over, or the cause when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // probes reports whether the request is one of those that find out whether the

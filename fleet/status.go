@@ -30,7 +30,7 @@ func (u *Upstream) Status(ctx context.Context) Status {
 			shared = false
 		}
 	}
-	s := Status{Shared: shared, Breaker: u.breaker != nil, Limit: u.cfg.RateLimit}
+	s := Status{Shared: shared && u.link.usable(), Breaker: u.breaker != nil, Limit: u.cfg.RateLimit}
 	if u.limit != nil {
 		s.Available = u.fromLimit(ctx, 0, 0).available
 	}

@@ -83,6 +83,9 @@ func (u *Upstream) Enter(ctx context.Context) (clients.Pass, error) {
 	if p != nil {
 		wait = followWait
 	}
+	if deadline, ok := ctx.Deadline(); ok { // time must be left for the request
+		wait = max(0, min(wait, time.Until(deadline)/2))
+	}
 	if p == nil || !p.take(ctx) {
 		passes, no := u.admit(ctx, 1, wait)
 		if len(passes) == 0 {
@@ -168,7 +171,7 @@ func (u *Upstream) fromLimit(ctx context.Context, n int, ahead time.Duration) gr
 		u.lost(ctx, err)
 	}
 	now := time.Now()
-	u.shared(now)
+	u.shared(now) // it has perhaps just gone over
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.limit.share(now, u.living())
