@@ -16,11 +16,8 @@ func TestUnused(t *testing.T) {
 	if got := unused(cfg); len(got) != 0 {
 		t.Errorf("unused(defaults) = %v, want none", got)
 	}
-	client := config.NewClient()
-	client.RateLimit.Requests = 10
-	cfg.Clients = map[string]config.Client{"crm": client, "other": config.NewClient()}
 	cfg.Queues["low"] = config.Queue{Weight: 1, MaxPending: 5}
-	want := []string{"clients.crm.rate_limit", "queues.low.max_pending"}
+	want := []string{"queues.low.max_pending"}
 	if diff := cmp.Diff(want, unused(cfg)); diff != "" {
 		t.Errorf("unused (-want +got):\n%s", diff)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dispatch"
+	"github.com/asyncops/asyncops/fleet"
 	"github.com/asyncops/asyncops/handlers"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/lifecycle"
@@ -43,6 +44,7 @@ type system struct {
 
 	databases map[string]*store.Target
 	upstreams map[string]*clients.Client
+	fleet     *fleet.Fleet
 	targets   targets
 	sights    *sights
 
@@ -56,7 +58,7 @@ type system struct {
 func open(cfg *config.Config, log *slog.Logger, name string, signers map[string]clients.Signer) (*system, error) {
 	s := &system{cfg: cfg, log: log, signers: signers, sights: newSights()}
 	s.metrics = observe.New(observe.Build{Version: Version()}, s.labels())
-	err := errors.Join(s.openRedis(), s.openLedger(name), s.openTargets(name))
+	err := errors.Join(s.openRedis(), s.openLedger(name), s.openFleet(), s.openTargets(name))
 	if err != nil {
 		return nil, errors.Join(settings(err), s.close())
 	}
@@ -125,6 +127,9 @@ func (s *system) openTargets(name string) error {
 		if cfg.Auth.Sign == nil && !runsJobs(name) {
 			cfg.Auth.Sign = unsignable
 		}
+		if gate := s.fleet.Upstream(client); gate != nil {
+			cfg.Gate = gate
+		}
 		upstream, err := clients.Open(cfg, s.log, s.metrics)
 		if err != nil {
 			errs = append(errs, err)
@@ -175,6 +180,7 @@ func (s *system) ensureQueues(ctx context.Context) error {
 // addTargets adds the look at the targets: their effects tables and their health.
 func (s *system) addTargets() {
 	s.start("targets", s.lookAtTargets)
+	s.add("fleet", s.fleet.Run)
 	for name, target := range s.databases {
 		s.add("database "+name, target.Watch)
 	}
@@ -182,7 +188,7 @@ func (s *system) addTargets() {
 		s.checks = append(s.checks, s.targetChecks()...)
 	}
 	s.sources.DatabasePools, s.sources.ClientPools = s.databasePools, s.clientPools
-	s.sources.Targets = s.sights.up
+	s.sources.Targets, s.sources.Breakers = s.sights.up, s.breakers
 }
 
 // firstLook is how long a process waits at its start for targets that are away.

@@ -36,6 +36,7 @@ type Client struct {
 	signer    signer
 	tokens    *tokens // nil but for AuthOAuth2
 	conns     pool
+	gate      Gate
 	log       *slog.Logger
 	observer  Observer
 	closed    atomic.Bool
@@ -55,7 +56,7 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, base: base, dialled: base, policy: cfg.Policy(),
-		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), log: log, observer: observer,
+		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), gate: cfg.Gate, log: log, observer: observer,
 	}
 	if c.transport, err = newTransport(cfg, c.dialer, &c.conns); err != nil {
 		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)

@@ -89,8 +89,9 @@ type verdict struct {
 
 func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 	var waits *backoff.ExponentialBackOff // most calls need none
+	var before *job.Failure
 	for retries := 0; ; {
-		resp, v := k.try(ctx)
+		resp, v := k.try(ctx, before)
 		switch {
 		case v == nil:
 			return resp, nil
@@ -106,7 +107,11 @@ func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 				backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0),
 			)
 		}
+		before = v.failure
 		delay := max(waits.NextBackOff(), v.failure.RetryAfter)
+		if v.failure.Class == job.ClassThrottled && v.failure.RetryAfter > maxPauseInPlace {
+			return nil, v.failure
+		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 			return nil, v.failure
 		}
@@ -122,8 +127,15 @@ func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 	}
 }
 
-// try sends the request once.
-func (k *call) try(ctx context.Context) (*httpop.Response, *verdict) {
+// try sends the request once, if the gate lets it. before is how the call's last
+// send failed; nil for none.
+func (k *call) try(ctx context.Context, before *job.Failure) (*httpop.Response, *verdict) {
+	pass, err := k.gate.Enter(ctx)
+	if err != nil {
+		return nil, k.refused(ctx, err, before)
+	}
+	sign := SignNone
+	defer func() { pass.Done(sign) }()
 	began := time.Now()
 	x, err := k.send(ctx, func(ctx context.Context) (*http.Request, error) {
 		req := k.build(ctx, k.request, k.target)
@@ -137,10 +149,12 @@ func (k *call) try(ctx context.Context) (*httpop.Response, *verdict) {
 	}
 	if err != nil {
 		v := k.unanswered(ctx, x, err)
+		sign = k.unansweredSign(ctx, err, began)
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	}
 	defer x.resp.Body.Close() //nolint:errcheck // the body has been read as far as it is wanted
+	sign = answeredSign(x.resp.StatusCode)
 	k.statuses = append(k.statuses, x.resp.StatusCode)
 	resp, v := k.answered(ctx, x)
 	k.observe(strconv.Itoa(x.resp.StatusCode), began)

@@ -46,7 +46,11 @@ func TestRetryAfter(t *testing.T) {
 			u.On("/", clientstest.Answer(503, "", "Retry-After: "+tt.header))
 			c := open(t, clients.Config{Name: "up", BaseURL: u.URL(), AllowNetworks: loopback})
 			_, err := c.Do(t.Context(), httpop.Request{Method: "POST", Path: "/"})
-			f := wantFailure(t, err, job.ClassRetryable, job.CodeUpstreamStatus)
+			class := job.ClassRetryable
+			if tt.max > 0 { // it wants to be left alone
+				class = job.ClassThrottled
+			}
+			f := wantFailure(t, err, class, job.CodeUpstreamStatus)
 			if f.RetryAfter < tt.min || f.RetryAfter > tt.max {
 				t.Errorf("RetryAfter = %s, want %s to %s", f.RetryAfter, tt.min, tt.max)
 			}

@@ -61,6 +61,7 @@ func (k *call) answered(ctx context.Context, x *exchange) (*httpop.Response, *ve
 	switch class {
 	case job.ClassRetryable:
 		f.RetryAfter = retryAfter(x.resp.Header, time.Now())
+		k.throttled(status, f)
 	case job.ClassAmbiguous:
 		f.Code = job.CodeAmbiguous
 		f.Message += ", which leaves open whether the request was carried out"

@@ -63,8 +63,15 @@ func (c *Client) dial(ctx context.Context, r httpop.Request, subprotocols []stri
 	}
 }
 
-// upgrade sends the handshake once.
+// upgrade sends the handshake once, if the gate lets it. What is said over the
+// connection afterwards passes no gate.
 func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.Conn, *verdict) {
+	pass, err := k.gate.Enter(ctx)
+	if err != nil {
+		return nil, k.refused(ctx, err, nil)
+	}
+	sign := SignNone
+	defer func() { pass.Done(sign) }()
 	began := time.Now()
 	req := k.build(ctx, k.request, k.target)
 	req.Header.Del("Accept-Encoding")
@@ -81,6 +88,7 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		Subprotocols: subprotocols,
 	})
 	if resp != nil {
+		sign = answeredSign(resp.StatusCode)
 		k.statuses = append(k.statuses, resp.StatusCode)
 		k.observe(strconv.Itoa(resp.StatusCode), began)
 	}
@@ -92,6 +100,7 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 			err = sent.Err // its own text has the URL, and that a key
 		}
 		v := k.unanswered(ctx, &exchange{}, err)
+		sign = k.unansweredSign(ctx, err, began)
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	case resp.StatusCode == http.StatusSwitchingProtocols:

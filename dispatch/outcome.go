@@ -38,7 +38,7 @@ func (e *executor) failed(ctx context.Context, j *job.Job, f *job.Failure, cause
 		why = &job.Error{Code: job.CodeDeadlineExceeded, Message: "the deadline passed while it ran"}
 		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f)
 	case f.Class == job.ClassThrottled:
-		return job.Outcome{State: job.Parked, Error: why, Parked: f.Wait, Delay: max(f.RetryAfter, minParkedTime), Result: f.Result, Summary: f.Summary}
+		return e.throttled(f, why)
 	case errors.Is(cause, job.ErrTimeout):
 		why = &job.Error{Code: job.CodeTimeout, Message: "the attempt ran longer than the job's timeout"}
 	}
@@ -49,6 +49,21 @@ func (e *executor) failed(ctx context.Context, j *job.Job, f *job.Failure, cause
 	}
 	delay := max(f.RetryAfter, j.Options.Backoff.Delay(j.Attempt, rand.Float64()))
 	return job.Outcome{State: job.Retry, Error: why, Delay: delay, Result: f.Result, Summary: f.Summary}
+}
+
+// throttled is the outcome of a run that may not go on now. Jobs of a target
+// whose gate lets them in are asked for by the workers as soon as it does; the
+// time until which they are parked is the net, well after that.
+func (e *executor) throttled(f *job.Failure, why *job.Error) job.Outcome {
+	o := job.Outcome{State: job.Parked, Error: why, Parked: f.Wait, Delay: max(f.RetryAfter, minParkedTime), Result: f.Result, Summary: f.Summary}
+	if b := e.bulkheads.all[f.On]; b != nil && b.gate != nil {
+		o.ParkedOn = f.On
+		o.Delay = f.RetryAfter + minParkTime + rand.N(minParkTime)
+	}
+	if f.Unrun {
+		o.Unrun, o.Error, o.Summary = true, nil, nil
+	}
+	return o
 }
 
 // end gives the job its verdict, once its target is sealed.

@@ -70,6 +70,11 @@ func (c WorkerConfig) Validate() error {
 			return fmt.Errorf("dispatch: the bulkhead of %s must let at least 1 job in", target)
 		}
 	}
+	for target := range c.Bulkheads.Gates {
+		if c.Bulkheads.Limits[target] == 0 {
+			return fmt.Errorf("dispatch: the gate of %s needs a limit beside it", target)
+		}
+	}
 	return nil
 }
 

@@ -259,6 +259,8 @@ func (b *batchRun) because(index, undecided int) *job.Failure {
 			f.RetryAfter = max(f.RetryAfter, other.RetryAfter)
 		}
 	}
+	// It is as if the job had not run only if no request has been sent, ever.
+	f.Unrun = b.sends == 0 && b.result.Succeeded+b.result.Failed == 0 && !slices.ContainsFunc(b.errs, func(f *job.Failure) bool { return f != nil && !f.Unrun })
 	f.Message = fmt.Sprintf("request %d: %s", index, f.Message)
 	if undecided > 0 {
 		f.Message += fmt.Sprintf(" (%d of %d requests are undecided)", undecided, len(b.task.Requests))

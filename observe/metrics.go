@@ -54,6 +54,8 @@ type Metrics struct {
 	attempts  *prometheus.CounterVec   // kind, outcome
 	fenced    *prometheus.CounterVec   // no labels
 	slow      *prometheus.CounterVec   // database, operation
+	breaker   *prometheus.CounterVec   // client, to
+	limited   *prometheus.CounterVec   // client
 	duration  *prometheus.HistogramVec // kind
 	wait      *prometheus.HistogramVec // queue
 	query     *prometheus.HistogramVec // database, operation
@@ -82,6 +84,8 @@ func New(build Build, known Labels) *Metrics {
 	m.attempts = m.counter("attempts_total")
 	m.fenced = m.counter("fenced_total")
 	m.slow = m.counter("slow_queries_total")
+	m.breaker = m.counter("breaker_transitions_total")
+	m.limited = m.counter("rate_limited_total")
 	m.duration = m.histogram("job_duration_seconds")
 	m.wait = m.histogram("job_wait_seconds")
 	m.query = m.histogram("db_query_duration_seconds")
@@ -134,6 +138,10 @@ func (m *Metrics) expose(known Labels) {
 		}
 	}
 	for _, client := range known.Clients {
+		m.limited.WithLabelValues(client)
+		for _, to := range []string{"closed", "half_open", "open"} {
+			m.breaker.WithLabelValues(client, to)
+		}
 		for _, method := range known.Methods {
 			m.request.WithLabelValues(client, method, strconv.Itoa(http.StatusOK))
 		}

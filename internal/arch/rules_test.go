@@ -30,6 +30,8 @@ var packageRules = []packageRule{
 	{path: "store", imports: []string{"job", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn"}},
 	{path: "clients", imports: []string{"job", "httpop"}},
 
+	{path: "fleet", imports: []string{"job", "clients"}, why: "it is the gate that clients asks: limits and breakers that processes share"},
+
 	// The faces of the process.
 	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
 	{path: "observe", imports: []string{"job", "dbop"}, why: "labels are the product's own words, not free text"},
@@ -86,7 +88,8 @@ var vendorRules = []vendorRule{
 	{path: "github.com/go-sql-driver/mysql", imports: []string{"internal/mysqlconn"}, why: "only behind the guard that cancels statements and ends failed transactions"},
 	{path: "modernc.org/sqlite", imports: []string{"internal/sqliteconn"}},
 	{path: "github.com/hibiken/asynq", imports: []string{"dispatch"}},
-	{path: "github.com/redis/go-redis", imports: []string{"dispatch"}},
+	{path: "github.com/redis/go-redis", imports: []string{"dispatch", "fleet"}},
+	{path: "github.com/failsafe-go/failsafe-go", imports: []string{"fleet"}, why: "the circuit breaker of one process, for while there is no Redis"},
 	{path: "github.com/labstack/echo", imports: []string{"api"}},
 	{path: "github.com/prometheus/client_golang", imports: []string{"observe"}},
 	{path: "github.com/alecthomas/kong", imports: []string{"app", "cli"}},
