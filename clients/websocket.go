@@ -81,13 +81,13 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	}
-	k.sends++
 	ws, resp, err := websocket.Dial(ctx, req.URL.String(), &websocket.DialOptions{ //nolint:bodyclose // it is read and closed already
 		HTTPClient:   &http.Client{Transport: k.upgrades, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		HTTPHeader:   req.Header,
 		Subprotocols: subprotocols,
 	})
 	if resp != nil {
+		k.sends++
 		sign = answeredSign(resp.StatusCode)
 		k.statuses = append(k.statuses, resp.StatusCode)
 		k.observe(strconv.Itoa(resp.StatusCode), began)
