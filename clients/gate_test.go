@@ -143,3 +143,24 @@ func TestGateHearsNothing(t *testing.T) {
 		t.Errorf("the gate was told %s, want [none]", got)
 	}
 }
+
+// A WebSocket asks the gate once, for its handshake.
+func TestHandshakesPassTheGate(t *testing.T) {
+	t.Parallel()
+	u := clientstest.New(t, clientstest.Options{})
+	u.On("/ws", u.Echo())
+	g := &gate{lets: 1, wait: time.Hour}
+	c := open(t, clients.Config{Name: "up", BaseURL: u.URL(), AllowNetworks: loopback, Gate: g})
+	hello := httpop.Step{Send: &httpop.Message{Data: []byte("a")}}
+	e := httpop.Exchange{Path: "/ws", Steps: []httpop.Step{hello, hello, {Receive: &httpop.Receive{Count: 2}}}}
+	if _, err := c.Exchange(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Exchange(t.Context(), e)
+	if f := wantFailure(t, err, job.ClassThrottled, job.CodeBreakerOpen); !f.Unrun || f.On != clients.Target("up") || f.RetryAfter != time.Hour {
+		t.Errorf("Failure = %+v, want that of the gate, before anything was done", f)
+	}
+	if n := len(u.Requests()); n != 1 || !slices.Equal(g.told, []string{"well"}) {
+		t.Errorf("the upstream got %d requests and the gate was told %q, want one that went well", n, g.told)
+	}
+}
