@@ -163,13 +163,13 @@ func TestBatchContinues(t *testing.T) {
 	t.Parallel()
 	b := newBatcher(t)
 	b.upstream.On("/gone", clientstest.Answer(404, "{}"))
-	b.upstream.On("/busy", clientstest.Answer(503, "", "Retry-After: 7"), clientstest.Answer(200, "{}"))
-	b.upstream.On("/dead", clientstest.Answer(503, "", "Retry-After: 5"))
+	b.upstream.On("/busy", clientstest.Answer(503, ""), clientstest.Answer(200, "{}"))
+	b.upstream.On("/dead", clientstest.Answer(503, ""))
 	j := batchOf(`,"max_concurrent":1`, "/a", "/gone", "/busy", "/dead", "/b")
 	_, err := b.run(t.Context(), j)
 	f := partial(t, err, job.ClassRetryable, job.CodeUpstreamStatus, "200 upstream_status null null 200")
-	if f.RetryAfter != 7*time.Second || !strings.Contains(f.Message, "request 2: ") || !strings.Contains(f.Message, "2 of 5 requests are undecided") {
-		t.Errorf("Failure = %+v, want the longest wait, and which request it is about", f)
+	if !strings.Contains(f.Message, "request 2: ") || !strings.Contains(f.Message, "2 of 5 requests are undecided") {
+		t.Errorf("Message = %q, want which request it is about, and how many are left", f.Message)
 	}
 	j.Result, j.Attempt = f.Result, 2
 	_, err = b.run(t.Context(), j)
@@ -186,6 +186,37 @@ func TestBatchContinues(t *testing.T) {
 		t.Errorf("the upstream got %q, want %q", got, want)
 	}
 }
+
+// TestBatchIsParked: requests that the upstream wants later are sent later,
+// also in the last attempt, for none is used. Only a batch of which nothing was
+// sent has not begun.
+func TestBatchIsParked(t *testing.T) {
+	t.Parallel()
+	b := newBatcher(t)
+	b.upstream.On("/busy", clientstest.Answer(429, "", "Retry-After: 5"))
+	b.upstream.On("/busier", clientstest.Answer(503, "", "Retry-After: 7"))
+	j := batchOf("", "/a", "/busy", "/busier")
+	j.Attempt = j.MaxAttempts
+	_, err := b.run(t.Context(), j)
+	f := partial(t, err, job.ClassThrottled, job.CodeUpstreamStatus, "200 null null")
+	if f.RetryAfter != 7*time.Second || f.Wait != job.WaitRateLimit || f.On != clients.Target("crm") || f.Unrun {
+		t.Errorf("Failure = %+v, want the longest wait, for the client, of a run that has begun", f)
+	}
+	b = newBatcher(t, func(c *clients.Config) { c.Gate = shut{} })
+	_, err = b.run(t.Context(), batchOf("", "/a", "/b"))
+	if f := partial(t, err, job.ClassThrottled, job.CodeBreakerOpen, "null null"); !f.Unrun || len(b.paths()) != 0 {
+		t.Errorf("Failure = %+v with %d requests sent, want a run that has not begun", f, len(b.paths()))
+	}
+}
+
+// shut is a gate that lets nothing out.
+type shut struct{}
+
+func (shut) Enter(context.Context) (clients.Pass, error) {
+	return nil, &job.Failure{Class: job.ClassThrottled, Code: job.CodeBreakerOpen, Wait: job.WaitBreaker, Message: "open"}
+}
+
+func (shut) Pause(asked time.Duration) time.Duration { return asked }
 
 // TestBatchAborts: the first failure ends the job, and a retry by hand begins
 // with it.

@@ -82,7 +82,7 @@ func CheckExchange(e Exchange, p Policy) []job.FieldError {
 	case n > MaxSteps:
 		c.add("/steps", CodeTooLong, "%d steps; want at most %d", n, MaxSteps)
 	}
-	for i, step := range e.Steps {
+	for i, step := range e.Steps[:min(len(e.Steps), MaxSteps)] {
 		at := fmt.Sprintf("/steps/%d", i)
 		switch {
 		case (step.Send == nil) == (step.Receive == nil):

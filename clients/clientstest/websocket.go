@@ -150,7 +150,8 @@ func talkCases() []talkCase {
 
 		{name: "no WebSocket", steps: ask, script: as(Answer(200, "{}")), class: permanent, code: job.CodeUpstreamStatus},
 		{name: "404", steps: ask, script: as(Answer(404, "{}")), class: permanent, code: job.CodeUpstreamStatus},
-		{name: "503", steps: ask, script: as(Answer(503, "{}", "Retry-After: 7")), class: retryable, code: job.CodeUpstreamStatus},
+		{name: "503", steps: ask, script: as(Answer(503, "{}")), class: retryable, code: job.CodeUpstreamStatus},
+		{name: "503 for a while", steps: ask, script: as(Answer(503, "{}", "Retry-After: 7")), class: job.ClassThrottled, code: job.CodeUpstreamStatus},
 		{name: "cut handshake", steps: ask, script: as(Cut()), class: retryable, code: job.CodeUpstreamUnreachable},
 		{name: "held handshake", steps: ask, script: as(Hold(nil, nil)), cancel: job.ErrCanceled, class: permanent, code: job.CodeCanceled},
 		{name: "false handshake", steps: ask, script: as(falseUpgrade), class: permanent, code: job.CodeResponseInvalid},
