@@ -75,7 +75,7 @@ func bareGet(b *testing.B, base string) (get func() error, stop func()) {
 	}
 	client := &http.Client{Transport: transport, Timeout: time.Minute}
 	return func() error {
-		resp, err := client.Get(base + "/users/7") //nolint:noctx // the bare minimum is what it measures
+		resp, err := client.Get(base + "/users/7")
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/asyncops/asyncops/httpop"
@@ -64,7 +65,8 @@ func (c *Conn) follow(ctx context.Context, steps []httpop.Step, t *httpop.Transc
 			err = c.await(ctx, *step.Receive, t)
 		}
 		if err != nil {
-			return sent, err.(*job.Failure) // that of Send and Receive
+			f, _ := errors.AsType[*job.Failure](err) // that of Send and Receive
+			return sent, f
 		}
 	}
 	return sent, nil

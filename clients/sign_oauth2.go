@@ -35,7 +35,7 @@ type tokens struct {
 	secret  func() string
 	http    *http.Client
 	timeout time.Duration // of one fetch
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // fetches outlive those who ask; close ends it
 	cancel  context.CancelFunc
 	fetches sync.WaitGroup
 

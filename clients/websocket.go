@@ -182,7 +182,7 @@ func (c *Conn) broken(ctx context.Context, err error) *job.Failure {
 	}
 	if c.sent && !c.repeatable {
 		return k.failure(job.ClassAmbiguous, job.CodeAmbiguous,
-			"messages were sent and the exchange did not come to its end: it may have been carried out"+because(code, ctx), err)
+			"messages were sent and the exchange did not come to its end: it may have been carried out"+because(ctx, code), err)
 	}
 	switch {
 	case errors.Is(context.Cause(ctx), errStepTimeout):
@@ -195,7 +195,7 @@ func (c *Conn) broken(ctx context.Context, err error) *job.Failure {
 	return k.failure(job.ClassRetryable, job.CodeUpstreamUnreachable, "the connection was lost", err)
 }
 
-func because(code websocket.StatusCode, ctx context.Context) string {
+func because(ctx context.Context, code websocket.StatusCode) string {
 	switch {
 	case code >= 0:
 		return fmt.Sprintf(" (it closed the connection with code %d)", code)

@@ -26,7 +26,7 @@ func Talk(talk func(ctx context.Context, c *websocket.Conn)) Step {
 		if err != nil {
 			return // it has answered
 		}
-		defer c.CloseNow() //nolint:errcheck // it may be closed
+		defer c.CloseNow()
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		go func() {
@@ -206,8 +206,8 @@ func runTalk(t *testing.T, c talkCase, u *Upstream, talker Talker) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	var script []Step
-	for _, make := range c.script {
-		step := make(u)
+	for _, step := range c.script {
+		step := step(u)
 		script = append(script, func(x *Exchange) {
 			if c.cancel != nil {
 				time.AfterFunc(0, func() { cancel(c.cancel) })
