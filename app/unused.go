@@ -17,9 +17,6 @@ func unused(cfg *config.Config) []string {
 			settings = append(settings, setting)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(cfg.Databases)) {
-		note(len(cfg.Databases[name].Queries) > 0, "databases."+name+".queries")
-	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Queues)) {
 		note(cfg.Queues[name].MaxPending > 0, "queues."+name+".max_pending")
 		note(cfg.Queues[name].MaxInFlight > 0, "queues."+name+".max_in_flight")

@@ -34,7 +34,7 @@ type tokens struct {
 	cfg     clientcredentials.Config // ClientSecret is the running fetch's
 	secret  func() string
 	http    *http.Client
-	timeout time.Duration // of one fetch
+	timeout time.Duration   // of one fetch
 	ctx     context.Context //nolint:containedctx // fetches outlive those who ask; close ends it
 	cancel  context.CancelFunc
 	fetches sync.WaitGroup

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -78,4 +79,11 @@ func (v *validator) cron(setting, spec string) {
 			v.problem(setting, "has the field %q; use numbers, names, * / , - and ?", field)
 		}
 	}
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

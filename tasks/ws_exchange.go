@@ -85,7 +85,7 @@ func (a WSExchangeArgs) task(c *checker) Task {
 	if !ok {
 		c.unknownTarget("client", CodeUnknownClient, a.Client)
 	}
-	c.add("/args", httpop.CheckExchange(e, client.Policy))
+	c.add(httpop.CheckExchange(e, client.Policy))
 	return &Exchange{Client: client.Name, Exchange: e}
 }
 
