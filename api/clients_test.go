@@ -11,7 +11,7 @@ func TestResetBreaker(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	const path = "/v1/clients/crm/breaker/reset"
-	if got := f.do(t, "POST", path, "", as(operatorKey)); got.Status != 200 || !strings.Contains(string(got.Body), `"name":"crm"`) {
+	if got := f.do(t, "POST", path, "", as(operatorKey)); got.Status != 200 || !strings.Contains(got.Body, `"name":"crm"`) {
 		t.Errorf("POST %s = %d %s, want 200 and the client", path, got.Status, got.Body)
 	}
 	for _, tt := range []struct {

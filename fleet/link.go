@@ -28,7 +28,7 @@ var (
 const channel = "asyncops:clients"
 
 // askTimeout is how long a send waits for Redis before it makes do without.
-const askTimeout = 500 * time.Millisecond
+const askTimeout = time.Second
 
 // link is the way to Redis.
 type link struct {
