@@ -21,6 +21,7 @@ type Deps struct {
 	Planner        Planner      // nil: dry runs tell no SQL and no request
 	Statuses       Statuses     // nil: no databases and no clients
 	Caches         Caches       // nil: nothing is cached
+	Breakers       Breakers     // nil: there are none
 	RedisQueues    RedisQueues  // nil: there is no Redis
 	ConfiguredKeys func() []Key // asked at most every 5 s; nil: none
 	Keys           KeySource    // keys besides those; nil: none
@@ -92,11 +93,12 @@ type Pool struct {
 	Max   int `json:"max"`
 }
 
-// Client is a configured upstream.
-type Client struct {
-	Name   string `json:"name"`
-	Health Health `json:"health"`
-	Pool   *Pool  `json:"pool"` // nil: this process has none
+// Breakers acts on the circuit breakers of clients.
+type Breakers interface {
+	// Reset closes a client's breaker for the whole fleet, and ends a pause that
+	// the upstream asked for. Without Redis, where others' cannot be reached, it
+	// answers job.ErrUnavailable.
+	Reset(ctx context.Context, client string) error
 }
 
 // RedisQueues looks at the doorbells of a queue.

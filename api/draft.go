@@ -98,19 +98,6 @@ func (d *drafter) permit(out *draft) error {
 	return d.who.permitTask(out.task)
 }
 
-// permitTask answers 403 unless the key may use the task's target.
-func (p *principal) permitTask(task tasks.Task) error {
-	switch t := task.(type) {
-	case *tasks.DB:
-		return limited(p.databases, "database", t.Database)
-	case *tasks.Transaction:
-		return limited(p.databases, "database", t.Database)
-	case *tasks.HTTP:
-		return limited(p.clients, "client", t.Client)
-	}
-	return nil
-}
-
 // permitJob answers 403 when the key is limited away from a stored job.
 func (s *Server) permitJob(p *principal, j *job.Job) error {
 	if err := limited(p.queues, "queue", j.Queue); err != nil {
@@ -122,50 +109,7 @@ func (s *Server) permitJob(p *principal, j *job.Job) error {
 	if p.databases == nil && p.clients == nil {
 		return nil
 	}
-	database, client := s.targetOf(j)
-	switch {
-	case database != "":
-		return limited(p.databases, "database", database)
-	case client != "":
-		return limited(p.clients, "client", client)
-	}
-	return nil
-}
-
-// unreadable is the name, which no target can have, of the target of a job
-// whose args cannot be read.
-const unreadable = "?"
-
-// targetOf names the target of a stored job; both are "" when it has none.
-func (s *Server) targetOf(j *job.Job) (database, client string) {
-	var args struct {
-		Database string `json:"database"`
-		Client   string `json:"client"`
-	}
-	family, _, _ := strings.Cut(j.Kind, ".")
-	if family != "db" && family != "http" {
-		return "", ""
-	}
-	if err := json.Unmarshal(j.Args, &args); err != nil {
-		args.Database, args.Client = unreadable, unreadable
-	}
-	if family == "db" {
-		if target, ok := s.deps.Targets.Database(args.Database); ok {
-			return target.Name, ""
-		}
-		return orUnreadable(args.Database), ""
-	}
-	if target, ok := s.deps.Targets.Client(args.Client); ok {
-		return "", target.Name
-	}
-	return "", orUnreadable(args.Client)
-}
-
-func orUnreadable(name string) string {
-	if name == "" {
-		return unreadable
-	}
-	return name
+	return s.permitTargets(p, j)
 }
 
 // traceparent returns the caller's trace context (W3C Trace Context) in the

@@ -91,6 +91,8 @@ type fakeOutside struct {
 	submitted map[string]int
 	forgotten []string // guarded by mu
 	cacheAway error    // guarded by mu
+	redisAway bool     // guarded by mu
+	resets    int      // guarded by mu
 }
 
 func (o *fakeOutside) InvalidateDatabase(name string, tables, keys []string) error {
@@ -157,7 +159,24 @@ func (o *fakeOutside) Databases(context.Context) ([]api.Database, error) {
 }
 
 func (o *fakeOutside) Clients(context.Context) ([]api.Client, error) {
-	return []api.Client{{Name: "crm", Health: api.Health{Status: "unknown"}}}, nil
+	later, available := testNow.Add(time.Minute), 7
+	return []api.Client{{
+		Name: "crm", Health: api.Health{Status: "unknown"}, Breaker: &api.Breaker{State: "open", OpenUntil: &later},
+		RateLimit: &api.ClientLimit{Requests: 100, Per: "1s", Burst: 20, Available: &available}, PausedUntil: &later, Parked: 3,
+	}}, nil
+}
+
+func (o *fakeOutside) Reset(_ context.Context, client string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case client != "crm":
+		return fmt.Errorf("fleet: reset %s: %w", client, job.ErrNotFound)
+	case o.redisAway:
+		return fmt.Errorf("fleet: reset %s: %w", client, job.ErrUnavailable)
+	}
+	o.resets++
+	return nil
 }
 
 func (o *fakeOutside) RedisQueue(_ context.Context, queue string) *api.RedisQueue {
@@ -209,7 +228,7 @@ func start(t testing.TB, change ...func(*api.Config, *api.Deps)) *fixture {
 	cfg := api.Config{Listen: "127.0.0.1:0", Queues: []string{"critical", "default"}, Gzip: true}
 	deps := api.Deps{
 		Ledger: f.fakeLedger, Signals: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
-		Statuses: f.outside, Caches: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Observer: f.outside,
+		Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Observer: f.outside,
 		Log:     slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Healthz: ok(200, `{"status":"ok"}`), Readyz: ok(503, `{"status":"down","checks":[]}`), Metrics: plainMetrics(),
 		Now: func() time.Time { return testNow },

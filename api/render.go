@@ -66,8 +66,26 @@ func appendJob(b []byte, j *job.Job, v view) []byte {
 	b = appendTime(b, `,"started_at":`, j.StartedAt)
 	b = appendTime(b, `,"finished_at":`, j.FinishedAt)
 	b = appendWaitingOn(b, j.WaitingOn)
-	b = append(b, `,"progress":null,"workflow":null,"schedule":null,"links":`...)
+	b = appendProgress(b, j.Progress)
+	b = append(b, `,"workflow":null,"schedule":null,"links":`...)
 	b = appendLinks(b, j, large && v.payload)
+	return append(b, '}')
+}
+
+func appendProgress(b []byte, p *job.Progress) []byte {
+	if p == nil {
+		return append(b, `,"progress":null`...)
+	}
+	b = append(b, `,"progress":{"done":`...)
+	b = strconv.AppendInt(b, p.Done, 10)
+	b = append(b, `,"total":`...)
+	if p.Total > 0 {
+		b = strconv.AppendInt(b, p.Total, 10)
+	} else {
+		b = append(b, "null"...)
+	}
+	b = append(b, `,"message":`...)
+	b = appendString(b, p.Message)
 	return append(b, '}')
 }
 

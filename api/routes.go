@@ -46,6 +46,7 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/databases/{name}/cache/invalidate", TargetsAdmin, s.invalidateDatabase},
 		{"GET", "/v1/clients", JobsRead, s.listClients},
 		{"GET", "/v1/clients/{name}", JobsRead, s.getClient},
+		{"POST", "/v1/clients/{name}/breaker/reset", TargetsAdmin, s.resetBreaker},
 		{"GET", "/v1/workers", JobsRead, s.listWorkers},
 		{"GET", "/openapi.json", "", s.openAPI},
 		{"GET", "/docs", "", s.docs},

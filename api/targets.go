@@ -55,33 +55,6 @@ func (s *Server) getDatabase(ctx context.Context, c *call) error {
 	return sendNamed(s, c, list, Database.name)
 }
 
-// listClients is GET /v1/clients.
-func (s *Server) listClients(ctx context.Context, c *call) error {
-	if err := noQuery(c.Request()); err != nil {
-		return err
-	}
-	list, err := s.clients(ctx, c.who)
-	if err != nil {
-		return err
-	}
-	return s.sendValue(c, listOf(list))
-}
-
-// getClient is GET /v1/clients/{name}.
-func (s *Server) getClient(ctx context.Context, c *call) error {
-	if err := noQuery(c.Request()); err != nil {
-		return err
-	}
-	if err := limited(c.who.clients, "client", c.Param("name")); err != nil {
-		return err
-	}
-	list, err := s.clients(ctx, c.who)
-	if err != nil {
-		return err
-	}
-	return sendNamed(s, c, list, Client.name)
-}
-
 // sendNamed answers with the item that the path names.
 func sendNamed[T any](s *Server, c *call, list []T, name func(T) string) error {
 	i := slices.IndexFunc(list, func(item T) bool { return name(item) == c.Param("name") })

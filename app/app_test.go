@@ -17,11 +17,8 @@ func TestUnused(t *testing.T) {
 	if got := unused(cfg); len(got) != 0 {
 		t.Errorf("unused(defaults) = %v, want none", got)
 	}
-	client := config.NewClient()
-	client.RateLimit.Requests = 10
-	cfg.Clients = map[string]config.Client{"crm": client, "other": config.NewClient()}
 	cfg.Queues["low"] = config.Queue{Weight: 1, MaxPending: 5}
-	want := []string{"clients.crm.rate_limit", "queues.low.max_pending"}
+	want := []string{"queues.low.max_pending"}
 	if diff := cmp.Diff(want, unused(cfg)); diff != "" {
 		t.Errorf("unused (-want +got):\n%s", diff)
 	}
@@ -103,7 +100,7 @@ func TestOpenTellsOfAllSettings(t *testing.T) {
 	client.BaseURL = "https://api.example.com"
 	client.TLS.CA = t.TempDir() + "/none.pem"
 	cfg.Clients = map[string]config.Client{"crm": client}
-	_, err := open(cfg, slog.New(slog.DiscardHandler), "test")
+	_, err := open(cfg, slog.New(slog.DiscardHandler), "test", nil)
 	var problems config.Problems
 	if !errors.As(err, &problems) || len(problems) != 3 || !strings.HasPrefix(problems[1].Message, "cache.redis_url: ") {
 		t.Errorf("open = %v, want a problem of redis.url, one of cache.redis_url and one of the client", err)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/dispatch"
@@ -128,26 +127,4 @@ func orNever(d config.Duration) time.Duration {
 		return store.Never
 	}
 	return d.Std()
-}
-
-func clientOf(name string, c config.Client) clients.Config {
-	username := c.Auth.Username
-	return clients.Config{
-		Name: name, BaseURL: c.BaseURL, Timeout: c.Timeout.Std(), MaxRetries: c.MaxRetries,
-		Auth: clients.Auth{
-			Type: clients.AuthType(c.Auth.Type), Token: c.Auth.Token.Reveal, In: clients.In(c.Auth.In), Name: c.Auth.Name,
-			Key: c.Auth.Key.Reveal, Username: func() string { return username }, Password: c.Auth.Password.Reveal,
-		},
-		Pool: clients.Pool{
-			MaxIdle: c.Pool.MaxIdle, MaxConnections: c.Pool.MaxConnections, IdleTimeout: c.Pool.IdleTimeout.Std(),
-		},
-		AllowNetworks: c.AllowNetworks, AllowHeaders: c.AllowHeaders,
-		Idempotency: clients.Idempotency{
-			Header: c.Idempotency.Header, Format: clients.Format(c.Idempotency.Format), TTL: c.Idempotency.TTL.Std(),
-			OnAmbiguous: clients.OnAmbiguous(c.Idempotency.OnAmbiguous),
-		},
-		MaxResponse: c.MaxResponse.Bytes(), Protocol: clients.Protocol(c.Protocol),
-		TLS:   clients.TLS{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key},
-		Proxy: c.Proxy.Reveal(), Redirects: c.Redirects,
-	}
 }

@@ -50,7 +50,7 @@ func (p Process) openDev(path string, demo *demo) (*system, error) {
 	if err := os.MkdirAll(devFolder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for asyncops dev: %w", err)
 	}
-	return open(cfg, log, "dev")
+	return open(cfg, log, "dev", p.Signers)
 }
 
 // addDev adds all parts of a whole installation.

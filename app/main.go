@@ -31,7 +31,7 @@ func Main(p Process) int {
 // or returns the SQL that does.
 func migrate(ctx context.Context, cfg *config.Config, target string, printOnly bool) (string, error) {
 	log := observe.Logger(os.Stderr, cfg.Observability.LogLevel, cfg.Observability.LogFormat)
-	s, err := open(cfg, log, "migrate")
+	s, err := open(cfg, log, "migrate", nil)
 	if err != nil {
 		return "", err
 	}
@@ -83,7 +83,7 @@ func createKey(ctx context.Context, cfg *config.Config, key cli.Key) error {
 // connect tries every server once.
 func (p Process) connect(ctx context.Context, cfg *config.Config) []cli.Connection {
 	log := observe.Logger(p.Stderr, "error", cfg.Observability.LogFormat)
-	s, err := open(cfg, log, "check")
+	s, err := open(cfg, log, "check", p.Signers)
 	if err != nil {
 		return []cli.Connection{{Name: "settings", Status: string(observe.Down), Detail: err.Error()}}
 	}

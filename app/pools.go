@@ -4,15 +4,16 @@ import (
 	"time"
 
 	"github.com/asyncops/asyncops/api"
+	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/dispatch"
 	"github.com/asyncops/asyncops/handlers"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 )
 
-// bulkheads bound the jobs of each database by its connections. Where there are
-// other targets, none gets more than three quarters of the worker's slots: a
-// database that stands still would take all of them from the others.
+// bulkheads bound the jobs of each database and client by its connections. Where
+// there are other targets, none gets more than three quarters of the worker's
+// slots: a target that stands still would take all of them from the others.
 func (s *system) bulkheads(h *handlers.Handlers) dispatch.Bulkheads {
 	most := s.cfg.Worker.Concurrency
 	if len(s.databases)+len(s.upstreams) > 1 {
@@ -22,7 +23,10 @@ func (s *system) bulkheads(h *handlers.Handlers) dispatch.Bulkheads {
 	for name, db := range s.cfg.Databases {
 		limits[handlers.DatabaseTarget(name)] = min(db.PoolSize+db.MaxOverflow, most)
 	}
-	return dispatch.Bulkheads{Limits: limits, TargetFunc: h.Target}
+	for name, client := range s.cfg.Clients {
+		limits[clients.Target(name)] = min(client.Pool.MaxConnections, most)
+	}
+	return dispatch.Bulkheads{Limits: limits, TargetFunc: h.Target, Gates: s.gates()}
 }
 
 // poolUses is how this process uses its connections to databases, for the list

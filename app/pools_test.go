@@ -1,6 +1,7 @@
 package app //nolint:testpackage // what it tests is nobody else's
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A database gets as many jobs as it has connections, and never all slots of a
+// A target gets as many jobs as it has connections, and never all slots of a
 // worker that has other targets.
 func TestBulkheadLimits(t *testing.T) {
 	t.Parallel()
@@ -26,13 +27,25 @@ func TestBulkheadLimits(t *testing.T) {
 		cfg := config.Default()
 		cfg.Worker.Concurrency = c.concurrency
 		cfg.Databases = map[string]config.Database{"main": {PoolSize: c.connections - 1, MaxOverflow: 1}}
-		s := &system{cfg: cfg, databases: map[string]*store.Target{"main": nil}, upstreams: map[string]*clients.Client{}}
+		cfg.Clients = map[string]config.Client{}
+		s := &system{cfg: cfg, databases: map[string]*store.Target{"main": nil}, upstreams: map[string]*clients.Client{}, log: slog.New(slog.DiscardHandler)}
+		want := map[string]int{"database main": c.want}
 		for i := range c.others {
-			s.upstreams[string(rune('a'+i))] = nil
+			name := string(rune('a' + i))
+			client := config.NewClient()
+			client.Pool.MaxConnections = c.connections
+			s.upstreams[name], cfg.Clients[name] = nil, client
+			want["client "+name] = c.want
 		}
-		got := s.bulkheads(&handlers.Handlers{}).Limits
-		if diff := cmp.Diff(map[string]int{"database main": c.want}, got); diff != "" {
+		if err := s.openFleet(); err != nil {
+			t.Fatal(err)
+		}
+		got := s.bulkheads(&handlers.Handlers{})
+		if diff := cmp.Diff(want, got.Limits); diff != "" {
 			t.Errorf("%d slots, %d connections, %d other targets (-want +got):\n%s", c.concurrency, c.connections, c.others, diff)
+		}
+		if len(got.Gates) != c.others {
+			t.Errorf("%d gates, want one for each of %d clients", len(got.Gates), c.others)
 		}
 	}
 }

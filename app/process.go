@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/lifecycle"
 	"github.com/asyncops/asyncops/observe"
@@ -36,6 +37,11 @@ type Process struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
+
+	// Signers are the types of client authentication that are registered in Go,
+	// by the name that auth: {type: custom, name: …} gives them. Processes that
+	// run jobs must have those that the configuration names.
+	Signers map[string]clients.Signer
 }
 
 // OS is the process as the operating system started it.

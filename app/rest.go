@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/asyncops/asyncops/api"
+	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/dispatch"
@@ -28,7 +29,7 @@ func (s *system) addAPI(out io.Writer) error {
 	deps := api.Deps{
 		Ledger: restLedger{s.ledger, s.metrics}, Keys: restKeys{s.ledger}, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
 		Signals: signals{bus: s.bus, waiter: s.waiter}, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
-		Statuses: statuses{s}, Caches: caches{s}, Observer: s.metrics, Log: s.log,
+		Statuses: statuses{s}, Caches: caches{s}, Breakers: s.fleet, Observer: s.metrics, Log: s.log,
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
 	}
 	if s.broker != nil {
@@ -186,12 +187,18 @@ func (s statuses) Databases(ctx context.Context) ([]api.Database, error) {
 	return found, nil
 }
 
-func (s statuses) Clients(context.Context) ([]api.Client, error) {
+func (s statuses) Clients(ctx context.Context) ([]api.Client, error) {
+	parked, err := s.ledger.CountParkedOn(ctx)
+	if err != nil {
+		return nil, err
+	}
 	pools := s.clientPools()
 	found := make([]api.Client, 0, len(s.upstreams))
 	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {
 		pool := api.Pool(pools[name])
-		found = append(found, api.Client{Name: name, Health: s.sights.of(clientCheck + name), Pool: &pool})
+		c := api.Client{Name: name, Health: s.sights.of(clientCheck + name), Pool: &pool, Parked: parked[clients.Target(name)]}
+		s.showGate(ctx, &c)
+		found = append(found, c)
 	}
 	return found, nil
 }

@@ -52,7 +52,7 @@ func (p Process) serve(name, path string, add func(*system) error) int {
 	if err != nil {
 		return p.exit(err)
 	}
-	s, err := open(cfg, log, name)
+	s, err := open(cfg, log, name, p.Signers)
 	if err != nil {
 		return p.exit(err)
 	}

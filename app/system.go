@@ -17,6 +17,7 @@ import (
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dispatch"
+	"github.com/asyncops/asyncops/fleet"
 	"github.com/asyncops/asyncops/handlers"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/lifecycle"
@@ -31,6 +32,7 @@ type system struct {
 	log     *slog.Logger
 	metrics *observe.Metrics
 	sources observe.Sources
+	signers map[string]clients.Signer
 	health  *observe.Health
 
 	ledger *ledger.Ledger
@@ -44,6 +46,7 @@ type system struct {
 	cache     *cache.Cache // nil where nothing is kept
 	databases map[string]*store.Target
 	upstreams map[string]*clients.Client
+	fleet     *fleet.Fleet
 	targets   targets
 	sights    *sights
 
@@ -53,11 +56,11 @@ type system struct {
 }
 
 // open opens the ledger, Redis and the targets. It waits for none of them. Its
-// error is about settings.
-func open(cfg *config.Config, log *slog.Logger, name string) (*system, error) {
-	s := &system{cfg: cfg, log: log, sights: newSights()}
+// error is about settings. signers are the custom types of authentication.
+func open(cfg *config.Config, log *slog.Logger, name string, signers map[string]clients.Signer) (*system, error) {
+	s := &system{cfg: cfg, log: log, signers: signers, sights: newSights()}
 	s.metrics = observe.New(observe.Build{Version: Version()}, s.labels())
-	err := errors.Join(s.openRedis(), s.openLedger(name), s.openCache(name), s.openTargets(name))
+	err := errors.Join(s.openRedis(), s.openLedger(name), s.openCache(name), s.openFleet(), s.openTargets(name))
 	if err != nil {
 		return nil, errors.Join(settings(err), s.close())
 	}
@@ -123,7 +126,14 @@ func (s *system) openTargets(name string) error {
 		s.closers = append(s.closers, target.Close)
 	}
 	for _, client := range slices.Sorted(maps.Keys(s.cfg.Clients)) {
-		upstream, err := clients.Open(clientOf(client, s.cfg.Clients[client]), s.log, s.metrics)
+		cfg := clientOf(client, s.cfg.Clients[client], s.signers)
+		if cfg.Auth.Sign == nil && !runsJobs(name) {
+			cfg.Auth.Sign = unsignable
+		}
+		if gate := s.fleet.Upstream(client); gate != nil {
+			cfg.Gate = gate
+		}
+		upstream, err := clients.Open(cfg, s.log, s.metrics)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -177,6 +187,7 @@ func (s *system) addTargets() {
 		s.sources.CacheBytes = s.cache.Bytes
 	}
 	s.start("targets", s.lookAtTargets)
+	s.add("fleet", s.fleet.Run)
 	for name, target := range s.databases {
 		s.add("database "+name, target.Watch)
 	}
@@ -184,7 +195,7 @@ func (s *system) addTargets() {
 		s.checks = append(s.checks, s.targetChecks()...)
 	}
 	s.sources.DatabasePools, s.sources.ClientPools = s.databasePools, s.clientPools
-	s.sources.Targets = s.sights.up
+	s.sources.Targets, s.sources.Breakers = s.sights.up, s.breakers
 }
 
 // firstLook is how long a process waits at its start for targets that are away.

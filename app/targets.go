@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"net/http"
+	"slices"
 
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/dbop"
@@ -81,8 +83,18 @@ func (t targets) Delivery(task tasks.Task) (job.Delivery, error) {
 // RunOnce reports whether a run of the task that was lost must not be repeated.
 // Every request of a job has a key.
 func (t targets) RunOnce(task tasks.Task) bool {
-	request, ok := task.(*tasks.HTTP)
-	return ok && !t.upstreams[request.Client].Repeatable(request.Request.Method, true)
+	var requests []tasks.HTTP
+	switch task := task.(type) {
+	case *tasks.HTTP:
+		requests = []tasks.HTTP{*task}
+	case *tasks.Batch:
+		requests = task.Requests
+	case *tasks.Exchange:
+		return task.Sends() && !t.upstreams[task.Client].Repeatable(http.MethodPost, true)
+	}
+	return slices.ContainsFunc(requests, func(r tasks.HTTP) bool {
+		return !t.upstreams[r.Client].Repeatable(r.Request.Method, true)
+	})
 }
 
 // Plan tells what the task would do.
@@ -97,17 +109,15 @@ func (t targets) Plan(ctx context.Context, task tasks.Task) (json.RawMessage, er
 	case *tasks.Transaction:
 		return t.planTransaction(task)
 	case *tasks.HTTP:
-		preview, err := t.upstreams[task.Client].DryRun(task.Request)
+		plan, err := t.planRequest(task, 0)
 		if err != nil {
 			return nil, err
 		}
-		return json.Marshal(struct {
-			Client  string            `json:"client"`
-			Method  string            `json:"method"`
-			URL     string            `json:"url"`
-			Headers map[string]string `json:"headers"`
-			Body    string            `json:"body,omitempty"`
-		}{task.Client, preview.Method, preview.URL, preview.Headers, string(preview.Body)})
+		return json.Marshal(plan)
+	case *tasks.Batch:
+		return t.planBatch(task)
+	case *tasks.Exchange:
+		return t.planExchange(task)
 	}
 	return json.RawMessage("{}"), nil
 }

@@ -17,9 +17,6 @@ func unused(cfg *config.Config) []string {
 			settings = append(settings, setting)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
-		note(cfg.Clients[name].RateLimit.Requests > 0, "clients."+name+".rate_limit")
-	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Queues)) {
 		note(cfg.Queues[name].MaxPending > 0, "queues."+name+".max_pending")
 		note(cfg.Queues[name].MaxInFlight > 0, "queues."+name+".max_in_flight")

@@ -23,7 +23,7 @@ func TestBashCompletion(t *testing.T) {
 		want        string
 	}{
 		{"a command", "asyncops su", "submit"},
-		{"commands that begin alike", "asyncops c", "config cancel completion"},
+		{"commands that begin alike", "asyncops c", "config cancel clients completion"},
 		{"a flag", "asyncops submit --idem", "--idempotency-key"},
 		{"flags that begin alike", "asyncops bench --d", "--duration"},
 		{"a subcommand", "asyncops queues pa", "pause"},

@@ -101,6 +101,13 @@ func TestOutput(t *testing.T) {
 		{"databases-unknown", "databases nope", 1, map[string][]string{
 			"GET /v1/databases/nope": {`404 {"status":404,"code":"not_found","detail":"there is no such thing, or it is no longer kept"}`},
 		}, "", false},
+		{"clients", "clients", 0, map[string][]string{"GET /v1/clients": {`200 {"items":[` + upstream("crm") + `,{"name":"mail","health":{"status":"ok","detail":"","latency_ms":0.4,"checked_at":"2026-11-23T10:00:05Z"},` +
+			`"pool":null,"breaker":{"state":"closed","failures":2,"open_until":null},"rate_limit":null,"paused_until":null,"parked":0}]}`}}, "", true},
+		{"clients-show", "clients show crm", 0, map[string][]string{"GET /v1/clients/crm": {"200 " + upstream("crm")}}, "", true},
+		{"clients-reset", "clients reset crm", 0, map[string][]string{"POST /v1/clients/crm/breaker/reset": {"200 " + upstream("crm")}}, "", false},
+		{"clients-unknown", "clients reset crm", 1, map[string][]string{
+			"POST /v1/clients/crm/breaker/reset": {`404 {"status":404,"code":"not_found","detail":"there is no such thing, or it is no longer kept"}`},
+		}, "", false},
 		{"kinds", "kinds", 0, map[string][]string{"GET /v1/kinds": {
 			`200 {"items":[{"name":"system.noop","description":"does nothing","effect":"none","args":{"type":"object"},"result":{}}]}`,
 		}}, "", true},
@@ -199,6 +206,13 @@ func TestExitCodesOfUsage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// upstream is a client as the server describes it.
+func upstream(name string) string {
+	return `{"name":"` + name + `","health":{"status":"down","detail":"upstream_unreachable","latency_ms":null,"checked_at":"2026-11-23T10:00:05Z"},"pool":{"in_use":0,"idle":1,"max":100},` +
+		`"breaker":{"state":"open","failures":0,"open_until":"2026-11-23T10:01:00Z"},"rate_limit":{"requests":100,"per":"1s","burst":20,"available":7},` +
+		`"paused_until":"2026-11-23T10:00:30Z","parked":12}`
 }
 
 // database is one as the server describes it.

@@ -31,6 +31,7 @@ type grammar struct {
 	Retry      retryCmd      `cmd:"" help:"Run a job again that is archived, canceled, expired or unknown."`
 	Queues     queuesCmd     `cmd:"" help:"List, pause and resume queues."`
 	Databases  databasesCmd  `cmd:"" help:"List the databases, or show one: health, connections, jobs that wait."`
+	Clients    clientsCmd    `cmd:"" help:"List the APIs that jobs call: health, circuit breakers, limits; close a circuit breaker."`
 	Workers    workersCmd    `cmd:"" help:"List the workers of the fleet."`
 	Kinds      kindsCmd      `cmd:"" help:"List the kinds of jobs that can be submitted."`
 	Bench      benchCmd      `cmd:"" help:"Measure the server: submissions, pick-up and throughput."`
@@ -159,6 +160,18 @@ type (
 	workersCmd   struct{}
 	databasesCmd struct {
 		Name string `arg:"" optional:"" help:"The database; default all."`
+	}
+	clientsCmd struct {
+		List  clientsListCmd  `cmd:"" default:"1" help:"List the clients; what clients does alone."`
+		Show  clientsShowCmd  `cmd:"" help:"Show all of one client."`
+		Reset clientsResetCmd `cmd:"" help:"Close a client's circuit breaker, and end a pause that it asked for."`
+	}
+	clientsListCmd struct{}
+	clientsShowCmd struct {
+		Name string `arg:"" help:"The client."`
+	}
+	clientsResetCmd struct {
+		Name string `arg:"" help:"The client."`
 	}
 	kindsCmd   struct{}
 	versionCmd struct{}

@@ -2,11 +2,8 @@ package clients
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/asyncops/asyncops/httpop"
@@ -16,14 +13,15 @@ import (
 type AuthType string
 
 const (
-	AuthNone   AuthType = "none"
-	AuthBearer AuthType = "bearer"  // Token
-	AuthAPIKey AuthType = "api_key" // In, Name, Key
-	AuthBasic  AuthType = "basic"   // Username, Password
+	AuthNone             AuthType = "none"
+	AuthBearer           AuthType = "bearer"            // Token
+	AuthAPIKey           AuthType = "api_key"           // In, Name, Key
+	AuthBasic            AuthType = "basic"             // Username, Password
+	AuthOAuth2           AuthType = "oauth2"            // client credentials: TokenURL, ClientID, ClientSecret, Scopes, Audience
+	AuthHMAC             AuthType = "hmac"              // Secret, Algorithm, Header, TimestampHeader
+	AuthStandardWebhooks AuthType = "standard_webhooks" // Secrets
+	AuthCustom           AuthType = "custom"            // Name, Sign
 )
-
-// laterAuthTypes are in the configuration's language and not built yet.
-var laterAuthTypes = []AuthType{"oauth2", "hmac", "standard_webhooks", "custom"}
 
 // In is where an API key is put.
 type In string
@@ -33,6 +31,14 @@ const (
 	InQuery  In = "query"
 )
 
+// Algorithm is the hash of an HMAC.
+type Algorithm string
+
+const (
+	SHA256 Algorithm = "sha256"
+	SHA512 Algorithm = "sha512"
+)
+
 // Auth is how requests are signed. Secrets are functions, called for every
 // send, so that one that changes is taken up; they must be safe for concurrent
 // use and answer at once.
@@ -40,10 +46,28 @@ type Auth struct {
 	Type     AuthType // "" means AuthNone
 	Token    func() string
 	In       In
-	Name     string // of the header or query parameter
+	Name     string // api_key: of the header or query parameter; custom: for messages
 	Key      func() string
 	Username func() string
 	Password func() string
+
+	// TokenURL is dialled under the same AllowNetworks, TLS and Proxy as the
+	// upstream.
+	TokenURL     string
+	ClientID     string
+	ClientSecret func() string
+	Scopes       []string
+	Audience     string // "" asks for none
+
+	Secret          func() string
+	Algorithm       Algorithm // "" means SHA256
+	Header          string    // that carries the signature, in hexadecimal
+	TimestampHeader string    // that carries the time in seconds, which is signed too; "" means none
+
+	// Secrets are whsec_ and a key in base64 each; every one signs.
+	Secrets []func() string
+
+	Sign Signer
 }
 
 type problem struct{ setting, message string }
@@ -55,96 +79,74 @@ func (a Auth) problems() []problem {
 			ps = append(ps, problem{setting, message})
 		}
 	}
+	given := func(ok bool, settings ...string) {
+		need(ok, "auth."+settings[0], fmt.Sprintf("missing; auth type %s needs it", a.Type))
+	}
+	header := func(name, setting string) {
+		need(keyHeader(name), "auth."+setting, fmt.Sprintf("%q is not the name of a header that a signature may go into", name))
+	}
 	switch a.Type {
 	case AuthNone:
 	case AuthBearer:
-		need(a.Token != nil, "auth.token", "missing; auth type bearer needs it")
+		given(a.Token != nil, "token")
 	case AuthBasic:
-		need(a.Username != nil, "auth.username", "missing; auth type basic needs it")
-		need(a.Password != nil, "auth.password", "missing; auth type basic needs it")
+		given(a.Username != nil, "username")
+		given(a.Password != nil, "password")
 	case AuthAPIKey:
-		need(a.Key != nil, "auth.key", "missing; auth type api_key needs it")
+		given(a.Key != nil, "key")
 		need(a.In == InHeader || a.In == InQuery, "auth.in", fmt.Sprintf("%q is not known; want header or query", a.In))
-		// Authorization itself is a common place for keys; it is no request's to set anyway.
-		name := a.Name != "" && (a.In == InQuery || httpop.AllowableHeader(a.Name) || strings.EqualFold(a.Name, "Authorization"))
-		need(name, "auth.name", fmt.Sprintf("%q is not the name of a %s that a key may go into", a.Name, orDefault(a.In, InHeader)))
-	default:
-		message := fmt.Sprintf("%q is not known", a.Type)
-		if slices.Contains(laterAuthTypes, a.Type) {
-			message = fmt.Sprintf("%q is not available yet", a.Type)
+		need(a.Name != "" && a.In == InQuery || keyHeader(a.Name), "auth.name", fmt.Sprintf("%q is not the name of a %s that a key may go into", a.Name, orDefault(a.In, InHeader)))
+	case AuthOAuth2:
+		u, err := url.Parse(a.TokenURL)
+		plain := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.Fragment == ""
+		need(plain, "auth.token_url", "not a URL such as https://login.example.com/oauth2/token")
+		given(a.ClientID != "", "client_id")
+		given(a.ClientSecret != nil, "client_secret")
+	case AuthHMAC:
+		given(a.Secret != nil, "secret")
+		header(a.Header, "header")
+		if a.TimestampHeader != "" {
+			header(a.TimestampHeader, "timestamp_header")
+			need(!strings.EqualFold(a.TimestampHeader, a.Header), "auth.timestamp_header", "is the header of the signature too; give it another")
 		}
-		ps = append(ps, problem{"auth.type", message + "; want one of none, bearer, api_key, basic"})
+		need(a.Algorithm == "" || a.Algorithm == SHA256 || a.Algorithm == SHA512, "auth.algorithm", fmt.Sprintf("%q is not known; want sha256 or sha512", a.Algorithm))
+	case AuthStandardWebhooks:
+		given(len(a.Secrets) > 0, "secrets")
+	case AuthCustom:
+		given(a.Name != "", "name")
+		need(a.Sign != nil, "auth.name", fmt.Sprintf("%q is not registered; register a Signer of this name in Go, or choose another type", a.Name))
+	default:
+		ps = append(ps, problem{"auth.type", fmt.Sprintf("%q is not known; want one of none, bearer, api_key, basic, oauth2, hmac, standard_webhooks, custom", a.Type)})
 	}
 	return ps
 }
 
-// hidden stands for every secret in a Preview and in texts for job owners.
-const hidden = "[secret]"
-
-// apply puts the credentials on a request. read is called on each secret.
-func (a Auth) apply(req *http.Request, read func(secret func() string) (string, error)) error {
-	switch a.Type {
-	case AuthBearer:
-		token, err := read(a.Token)
-		if err != nil {
-			return fmt.Errorf("token: %w", err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-	case AuthBasic:
-		username, password := a.Username(), a.Password()
-		credentials, err := read(func() string { return base64.StdEncoding.EncodeToString([]byte(username + ":" + password)) })
-		if err != nil {
-			return fmt.Errorf("username and password: %w", err)
-		}
-		req.Header.Set("Authorization", "Basic "+credentials)
-	case AuthAPIKey:
-		key, err := read(a.Key)
-		if err != nil {
-			return fmt.Errorf("key: %w", err)
-		}
-		if a.In == InHeader {
-			req.Header.Set(a.Name, key)
-			return nil
-		}
-		if req.URL.RawQuery != "" {
-			req.URL.RawQuery += "&"
-		}
-		req.URL.RawQuery += url.QueryEscape(a.Name) + "=" + url.QueryEscape(key)
-	}
-	return nil
+// keyHeader reports whether credentials may go into a header. Authorization is a
+// common place for them; it is no request's to set anyway.
+func keyHeader(name string) bool {
+	return httpop.AllowableHeader(name) || strings.EqualFold(name, "Authorization")
 }
 
-var errBadSecret = errors.New("empty, or not fit for a header")
-
-// readSecret refuses what would make a broken request; it never repeats it.
-func readSecret(secret func() string) (string, error) {
-	s := secret()
-	if s == "" || !httpop.ValidHeaderValue(s) {
-		return "", errBadSecret
+// reserved are the headers and query parameters that are the client's own.
+func (a Auth) reserved() (headers, query []string) {
+	switch {
+	case a.Type == AuthAPIKey && a.In == InQuery:
+		return nil, []string{a.Name}
+	case a.Type == AuthAPIKey:
+		return []string{a.Name}, nil
+	case a.Type == AuthHMAC && a.TimestampHeader != "":
+		return []string{a.Header, a.TimestampHeader}, nil
+	case a.Type == AuthHMAC:
+		return []string{a.Header}, nil
+	case a.Type == AuthStandardWebhooks:
+		return []string{webhookID, webhookTimestamp, webhookSignature}, nil
 	}
-	return s, nil
+	return nil, nil
 }
 
-func hideSecret(func() string) (string, error) { return hidden, nil }
-
-// redact replaces what this client's credentials look like in a text of the
-// upstream, which may repeat what it was sent.
-func (a Auth) redact(text string) string {
-	var secrets []string
-	add := func(s string) {
-		if s != "" {
-			secrets = append(secrets, s, hidden, url.QueryEscape(s), hidden)
-		}
-	}
-	switch a.Type {
-	case AuthBearer:
-		add(a.Token())
-	case AuthAPIKey:
-		add(a.Key())
-	case AuthBasic:
-		username, password := a.Username(), a.Password()
-		add(base64.StdEncoding.EncodeToString([]byte(username + ":" + password)))
-		add(password)
-	}
-	return strings.NewReplacer(secrets...).Replace(text)
+// webhookKey is the key in a secret of Standard Webhooks; false if it is none.
+func webhookKey(secret string) ([]byte, bool) {
+	text, ok := strings.CutPrefix(secret, "whsec_")
+	key, err := base64.StdEncoding.DecodeString(text)
+	return key, ok && err == nil && len(key) > 0
 }

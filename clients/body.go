@@ -2,29 +2,22 @@ package clients
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net/http"
-	"strings"
-	"time"
-	"unicode/utf8"
 )
 
+// maxRatio is how many bytes one byte of a compressed answer may become, asked
+// from ratioFloor decoded bytes on.
 const (
-	// maxRatio is how many bytes one byte of a compressed answer may become,
-	// asked from ratioFloor decoded bytes on.
 	maxRatio   = 100
 	ratioFloor = 64 << 10
-
-	maxExcerpt  = 256
-	excerptWait = time.Second // for the body of an answer that is an error
 )
 
 var errTooLarge = errors.New("the answer is over its bound")
 
 // readBody returns the decoded body, at most limit bytes of it, else
-// errTooLarge. A gzip coding is undone and taken off the headers; others are
+// errTooLarge. A coding that was undone is taken off the headers; others are
 // left to the caller of the API.
 func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	if resp.Body == http.NoBody || resp.Request.Method == http.MethodHead {
@@ -34,20 +27,20 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	wire := &countingReader{r: resp.Body}
-	decoded := io.Reader(wire)
-	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
-		zr, err := gzip.NewReader(wire)
-		if errors.Is(err, io.EOF) && wire.n == 0 {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	content, coded, err := decode(resp.Header.Get("Content-Encoding"), wire)
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close() //nolint:errcheck // it frees memory and cannot fail
+	decoded := io.Reader(content)
+	var body bytes.Buffer
+	if coded {
 		resp.Header.Del("Content-Encoding")
 		resp.Header.Del("Content-Length")
-		decoded = &boundedRatio{r: zr, wire: wire}
+		decoded = &boundedRatio{r: content, wire: wire}
+	} else if resp.ContentLength > 0 {
+		body.Grow(int(min(resp.ContentLength+bytes.MinRead, grownAhead)))
 	}
-	var body bytes.Buffer
 	n, err := io.Copy(&body, io.LimitReader(decoded, limit+1))
 	if err != nil {
 		return nil, err
@@ -57,6 +50,9 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	}
 	return body.Bytes(), nil
 }
+
+// grownAhead is how much room an announced length is given before it has come.
+const grownAhead = 64 << 10
 
 type countingReader struct {
 	r io.Reader
@@ -82,39 +78,4 @@ func (b *boundedRatio) Read(p []byte) (int, error) {
 		return n, errTooLarge
 	}
 	return n, err
-}
-
-// excerpt returns the beginning of a body for a message: valid UTF-8, no
-// control characters, no secret of this client, at most maxExcerpt bytes. An
-// upstream that drips does not hold it up.
-func (x *exchange) excerpt() string {
-	stop := time.AfterFunc(excerptWait, func() { x.cancel(errTooLarge) })
-	defer stop.Stop()
-	// Its error does not matter: what is there is shown.
-	text, _ := readSome(x.resp, 16*maxExcerpt)
-	clean := strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, x.client.cfg.Auth.redact(strings.ToValidUTF8(string(text), "\uFFFD")))
-	if len(clean) > maxExcerpt {
-		clean = clean[:maxExcerpt]
-		for !utf8.ValidString(clean) {
-			clean = clean[:len(clean)-1]
-		}
-	}
-	return strings.TrimSpace(clean)
-}
-
-func readSome(resp *http.Response, n int64) ([]byte, error) {
-	r := io.Reader(resp.Body)
-	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
-		zr, err := gzip.NewReader(r)
-		if err != nil {
-			return nil, err
-		}
-		r = zr
-	}
-	return io.ReadAll(io.LimitReader(r, n))
 }

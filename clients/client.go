@@ -32,7 +32,11 @@ type Client struct {
 	policy    httpop.Policy
 	dialer    *net.Dialer
 	transport *http.Transport
+	upgrades  *http.Transport // of WebSockets: HTTP/1.1
+	signer    signer
+	tokens    *tokens // nil but for AuthOAuth2
 	conns     pool
+	gate      Gate
 	log       *slog.Logger
 	observer  Observer
 	closed    atomic.Bool
@@ -52,9 +56,17 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, base: base, dialled: base, policy: cfg.Policy(),
-		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), log: log, observer: observer,
+		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), gate: cfg.Gate, log: log, observer: observer,
 	}
 	if c.transport, err = newTransport(cfg, c.dialer, &c.conns); err != nil {
+		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
+	}
+	upgrades := cfg
+	upgrades.Protocol = ProtocolHTTP1
+	if c.upgrades, err = newTransport(upgrades, c.dialer, &c.conns); err != nil {
+		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
+	}
+	if err := c.openSigner(); err != nil {
 		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
 	}
 	if proxy, _ := parseProxy(cfg.Proxy); proxy != nil {
@@ -63,11 +75,31 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Client, error) {
 	return c, nil
 }
 
+func (c *Client) openSigner() error {
+	if c.cfg.Auth.Type != AuthOAuth2 {
+		c.signer = newSigner(c.cfg.Auth)
+		return nil
+	}
+	cfg := c.cfg
+	cfg.Pool, cfg.Protocol = Pool{MaxIdle: 1, MaxConnections: 1, IdleTimeout: cfg.Pool.IdleTimeout}, ProtocolAuto
+	transport, err := newTransport(cfg, c.dialer, new(pool))
+	if err != nil {
+		return err
+	}
+	c.tokens = newTokens(cfg, transport)
+	c.signer = c.tokens
+	return nil
+}
+
 // Close closes the idle connections, and those in use as soon as they are
 // idle. A Do after it answers a Failure.
 func (c *Client) Close() {
 	c.closed.Store(true)
+	if c.tokens != nil {
+		c.tokens.close()
+	}
 	c.transport.CloseIdleConnections()
+	c.upgrades.CloseIdleConnections()
 }
 
 // Name is the Config's.

@@ -85,6 +85,8 @@ type Config struct {
 	Redirects int
 	// Resolver looks names up; nil means the system's.
 	Resolver *net.Resolver
+	// Gate is asked before each send; nil lets everything through.
+	Gate Gate
 }
 
 // Pool bounds the connections to the upstream. Zero values mean the defaults.
@@ -115,6 +117,9 @@ func (c Config) withDefaults() Config {
 	c.Idempotency.Format = orDefault(c.Idempotency.Format, FormatBare)
 	c.Idempotency.OnAmbiguous = orDefault(c.Idempotency.OnAmbiguous, OnAmbiguousUnknown)
 	c.Auth.Type = orDefault(c.Auth.Type, AuthNone)
+	if c.Gate == nil {
+		c.Gate = ungated{}
+	}
 	return c
 }
 
@@ -132,13 +137,8 @@ func (c Config) Policy() httpop.Policy {
 	if c.Idempotency.Header != "" {
 		p.ReservedHeaders = append(p.ReservedHeaders, c.Idempotency.Header)
 	}
-	if c.Auth.Type == AuthAPIKey {
-		if c.Auth.In == InQuery {
-			p.ReservedQuery = append(p.ReservedQuery, c.Auth.Name)
-		} else {
-			p.ReservedHeaders = append(p.ReservedHeaders, c.Auth.Name)
-		}
-	}
+	headers, query := c.Auth.reserved()
+	p.ReservedHeaders, p.ReservedQuery = append(p.ReservedHeaders, headers...), query
 	return p
 }
 

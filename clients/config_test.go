@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,10 @@ func TestConfigValid(t *testing.T) {
 		{Name: "a", BaseURL: "https://h", Auth: clients.Auth{Type: "api_key", In: "header", Name: "Authorization", Key: secret("k")}},
 		{Name: "a", BaseURL: "https://h", Proxy: "socks5://u:p@10.0.0.1:1080", AllowHeaders: []string{"Origin"}},
 		{Name: "a", BaseURL: "https://h", Idempotency: clients.Idempotency{Header: "Idempotency-Key", Format: "string", TTL: time.Hour, OnAmbiguous: "retry"}},
+		{Name: "a", BaseURL: "https://h", Auth: clients.Auth{Type: "oauth2", TokenURL: "https://h/token", ClientID: "i", ClientSecret: secret("s")}},
+		{Name: "a", BaseURL: "https://h", Auth: clients.Auth{Type: "hmac", Secret: secret("s"), Header: "Authorization", TimestampHeader: "X-Time", Algorithm: "sha512"}},
+		{Name: "a", BaseURL: "https://h", Auth: clients.Auth{Type: "standard_webhooks", Secrets: []func() string{secret("whsec_")}}},
+		{Name: "a", BaseURL: "https://h", Auth: clients.Auth{Type: "custom", Name: "ours", Sign: func(*http.Request) error { return nil }}},
 	} {
 		if err := cfg.Validate(); err != nil {
 			t.Errorf("Validate(%+v) = %v, want nil", cfg, err)
@@ -43,10 +48,26 @@ func TestConfigInvalid(t *testing.T) {
 		{"base_url", func(c *clients.Config) { c.BaseURL = "https://h/a/../b" }},
 		{"base_url", func(c *clients.Config) { c.BaseURL = "https://h/a%2e%2e/%2e%2e" }},
 		{"base_url", func(c *clients.Config) { c.BaseURL = "http://canary\x7f@h" }},
-		{"auth.type: \"oauth2\" is not available yet", func(c *clients.Config) { c.Auth.Type = "oauth2" }},
-		{"auth.type: \"hmac\" is not available yet", func(c *clients.Config) { c.Auth.Type = "hmac" }},
-		{"auth.type: \"standard_webhooks\" is not available yet", func(c *clients.Config) { c.Auth.Type = "standard_webhooks" }},
-		{"auth.type: \"custom\" is not available yet", func(c *clients.Config) { c.Auth.Type = "custom" }},
+		{"auth.token_url", func(c *clients.Config) {
+			c.Auth = clients.Auth{Type: "oauth2", ClientID: "i", ClientSecret: secret("s")}
+		}},
+		{"auth.token_url", func(c *clients.Config) {
+			c.Auth = clients.Auth{Type: "oauth2", TokenURL: "https://u:canary@h/token", ClientID: "i", ClientSecret: secret("s")}
+		}},
+		{"auth.client_id", func(c *clients.Config) {
+			c.Auth = clients.Auth{Type: "oauth2", TokenURL: "https://h", ClientSecret: secret("s")}
+		}},
+		{"auth.client_secret", func(c *clients.Config) { c.Auth = clients.Auth{Type: "oauth2", TokenURL: "https://h", ClientID: "i"} }},
+		{"auth.secret", func(c *clients.Config) { c.Auth = clients.Auth{Type: "hmac", Header: "X-Sig"} }},
+		{"auth.header", func(c *clients.Config) { c.Auth = clients.Auth{Type: "hmac", Secret: secret("s"), Header: "Host"} }},
+		{"auth.timestamp_header", func(c *clients.Config) {
+			c.Auth = clients.Auth{Type: "hmac", Secret: secret("s"), Header: "X-Sig", TimestampHeader: "x-sig"}
+		}},
+		{"auth.algorithm", func(c *clients.Config) {
+			c.Auth = clients.Auth{Type: "hmac", Secret: secret("s"), Header: "X-Sig", Algorithm: "md5"}
+		}},
+		{"auth.secrets", func(c *clients.Config) { c.Auth = clients.Auth{Type: "standard_webhooks"} }},
+		{"auth.name: \"ours\" is not registered", func(c *clients.Config) { c.Auth = clients.Auth{Type: "custom", Name: "ours"} }},
 		{"auth.type: \"digest\" is not known", func(c *clients.Config) { c.Auth.Type = "digest" }},
 		{"auth.token", func(c *clients.Config) { c.Auth.Type = "bearer" }},
 		{"auth.username", func(c *clients.Config) { c.Auth = clients.Auth{Type: "basic", Password: secret("p")} }},

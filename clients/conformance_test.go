@@ -22,3 +22,8 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	clientstest.Run(t, func(t *testing.T, cfg clients.Config) clientstest.Caller { return open(t, cfg) })
 }
+
+func TestTalks(t *testing.T) {
+	t.Parallel()
+	clientstest.RunTalks(t, func(t *testing.T, cfg clients.Config) clientstest.Talker { return open(t, cfg) })
+}

@@ -2,9 +2,8 @@ package clients
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,7 +29,6 @@ const maxRetryDelay = 10 * time.Second
 // ErrTimeout, ErrDeadline, ErrDraining), but for a request that may have been
 // carried out and is not repeatable: its class is ambiguous whatever the cause.
 func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, error) {
-	k := &call{Client: c, request: r, began: time.Now()}
 	if c.closed.Load() {
 		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
 	}
@@ -41,12 +39,8 @@ func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, er
 	if err != nil {
 		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
 	}
-	k.target = target
-	timeout := c.cfg.Timeout
-	if r.Timeout > 0 {
-		timeout = r.Timeout
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errCallTimeout)
+	k := newCall(c, r, target)
+	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
 	defer cancel()
 	resp, failure := k.run(ctx)
 	if failure != nil {
@@ -61,27 +55,43 @@ func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, er
 type call struct {
 	*Client
 	request   httpop.Request
+	id        string   // the same for all sends
 	target    *url.URL // moves with redirects
 	redirects int
+	secrets   []string // of the send
+	renewed   bool     // credentials that the upstream refused were replaced
 	began     time.Time
 	sends     int
 	statuses  []int
+}
+
+func newCall(c *Client, r httpop.Request, target *url.URL) *call {
+	k := &call{Client: c, request: r, id: r.IdempotencyKey, target: target, began: time.Now()}
+	if k.id == "" {
+		k.id = rand.Text()
+	}
+	return k
+}
+
+func (k *call) timeout() time.Duration {
+	if k.request.Timeout > 0 {
+		return k.request.Timeout
+	}
+	return k.cfg.Timeout
 }
 
 // verdict is what one send came to when it was no success.
 type verdict struct {
 	failure *job.Failure
 	again   bool // the request may be sent again at once
-	moved   bool // target has changed: another request, no repetition
+	moved   bool // target or credentials have changed: another request, no repetition
 }
 
 func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
-	waits := backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(k.cfg.RetryDelay), backoff.WithMaxInterval(maxRetryDelay),
-		backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0),
-	)
+	var waits *backoff.ExponentialBackOff // most calls need none
+	var before *job.Failure
 	for retries := 0; ; {
-		resp, v := k.try(ctx)
+		resp, v := k.try(ctx, before)
 		switch {
 		case v == nil:
 			return resp, nil
@@ -91,7 +101,17 @@ func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 			return nil, v.failure
 		}
 		retries++
+		if waits == nil {
+			waits = backoff.NewExponentialBackOff(
+				backoff.WithInitialInterval(k.cfg.RetryDelay), backoff.WithMaxInterval(maxRetryDelay),
+				backoff.WithMultiplier(2), backoff.WithMaxElapsedTime(0),
+			)
+		}
+		before = v.failure
 		delay := max(waits.NextBackOff(), v.failure.RetryAfter)
+		if v.failure.Class == job.ClassThrottled && v.failure.RetryAfter > maxPauseInPlace {
+			return nil, v.failure
+		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 			return nil, v.failure
 		}
@@ -107,18 +127,21 @@ func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 	}
 }
 
-// errCredentials marks what is wrong with the client's own settings.
-var errCredentials = errors.New("its credentials cannot be sent")
-
-// try sends the request once.
-func (k *call) try(ctx context.Context) (*httpop.Response, *verdict) {
+// try sends the request once, if the gate lets it. before is how the call's last
+// send failed; nil for none.
+func (k *call) try(ctx context.Context, before *job.Failure) (*httpop.Response, *verdict) {
+	pass, err := k.gate.Enter(ctx)
+	if err != nil {
+		return nil, k.refused(ctx, err, before)
+	}
+	sign := SignNone
+	defer func() { pass.Done(sign) }()
 	began := time.Now()
 	x, err := k.send(ctx, func(ctx context.Context) (*http.Request, error) {
-		req, err := k.build(ctx, k.request, k.target, readSecret)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errCredentials, err)
-		}
-		return req, nil
+		req := k.build(ctx, k.request, k.target)
+		secrets, err := k.signer.sign(req, message{id: k.id, body: k.request.Body, at: began})
+		k.secrets = secrets
+		return req, err
 	})
 	defer x.finish()
 	if x.reached() {
@@ -126,10 +149,12 @@ func (k *call) try(ctx context.Context) (*httpop.Response, *verdict) {
 	}
 	if err != nil {
 		v := k.unanswered(ctx, x, err)
+		sign = k.unansweredSign(ctx, err, began)
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	}
 	defer x.resp.Body.Close() //nolint:errcheck // the body has been read as far as it is wanted
+	sign = answeredSign(x.resp.StatusCode)
 	k.statuses = append(k.statuses, x.resp.StatusCode)
 	resp, v := k.answered(ctx, x)
 	k.observe(strconv.Itoa(x.resp.StatusCode), began)

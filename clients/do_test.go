@@ -46,7 +46,11 @@ func TestRetryAfter(t *testing.T) {
 			u.On("/", clientstest.Answer(503, "", "Retry-After: "+tt.header))
 			c := open(t, clients.Config{Name: "up", BaseURL: u.URL(), AllowNetworks: loopback})
 			_, err := c.Do(t.Context(), httpop.Request{Method: "POST", Path: "/"})
-			f := wantFailure(t, err, job.ClassRetryable, job.CodeUpstreamStatus)
+			class := job.ClassRetryable
+			if tt.max > 0 { // it wants to be left alone
+				class = job.ClassThrottled
+			}
+			f := wantFailure(t, err, class, job.CodeUpstreamStatus)
 			if f.RetryAfter < tt.min || f.RetryAfter > tt.max {
 				t.Errorf("RetryAfter = %s, want %s to %s", f.RetryAfter, tt.min, tt.max)
 			}
@@ -99,6 +103,7 @@ func TestResponse(t *testing.T) {
 	u := clientstest.New(t, clientstest.Options{})
 	u.On("/", clientstest.Answer(503, ""), clientstest.Answer(201, `{"id":7}`, "X-Two: a", "X-Two: b"))
 	u.On("/gzip", clientstest.Gzipped(strings.Repeat("ab", 1000)))
+	u.On("/zstd", clientstest.Zstd(strings.Repeat("ab", 1000)))
 	u.On("/br", clientstest.Answer(200, "\x0b\x02", "Content-Encoding: br"))
 	c := open(t, clients.Config{Name: "up", BaseURL: u.URL(), AllowNetworks: loopback, MaxRetries: 1, RetryDelay: time.Millisecond})
 	got, err := c.Do(t.Context(), httpop.Request{Method: "POST", Path: "/"})
@@ -114,6 +119,9 @@ func TestResponse(t *testing.T) {
 	}
 	if got, err = c.Do(t.Context(), httpop.Request{Method: "GET", Path: "/gzip"}); err != nil || string(got.Body) != strings.Repeat("ab", 1000) || got.Headers["content-encoding"] != "" {
 		t.Errorf("Do(/gzip) = %+v, %v, want the decoded body", got, err)
+	}
+	if got, err = c.Do(t.Context(), httpop.Request{Method: "GET", Path: "/zstd"}); err != nil || string(got.Body) != strings.Repeat("ab", 1000) || got.Headers["content-encoding"] != "" {
+		t.Errorf("Do(/zstd) = %+v, %v, want the decoded body", got, err)
 	}
 	if got, err = c.Do(t.Context(), httpop.Request{Method: "GET", Path: "/br"}); err != nil || string(got.Body) != "\x0b\x02" || got.Headers["content-encoding"] != "br" {
 		t.Errorf("Do(/br) = %+v, %v, want the body as it came", got, err)

@@ -8,11 +8,17 @@
 //
 //	what was seen                            what follows
 //	no connection, headers never written     sent again
-//	408, 425, 429, 500, 503                  sent again: the upstream says that it did not do it
-//	502, 504, other unknown 5xx              as if no answer had come: a gateway cannot tell either
+//	408, 425, 503                            sent again: the upstream says that it did not do it
+//	429, 503 with Retry-After                the upstream is left alone by all, then sent again
+//	500, 502, 504, other unknown 5xx         as if no answer had come: it may have failed after it did it
+//	401, once, with auth oauth2              sent again with another token
 //	headers written and no answer            sent again if repeatable, else ambiguous
 //	an expected status, its body unreadable  permanent: it was accepted and is not sent again
 //	any other status                         permanent
+//
+// Before each send the Gate of the upstream is asked: its rate limit, its
+// circuit breaker, and how long the upstream wants to be left alone. What it does
+// not let out soon fails as throttled, and its job waits elsewhere.
 //
 // Repeatable is a request whose method is idempotent, whose upstream honours
 // the idempotency key it carries, or whose upstream's configuration says

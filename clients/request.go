@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/asyncops/asyncops/httpop"
 	"github.com/asyncops/asyncops/job"
@@ -34,10 +35,8 @@ func (c *Client) DryRun(r httpop.Request) (*Preview, error) {
 	if err != nil {
 		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
 	}
-	req, err := c.build(context.Background(), r, target, hideSecret)
-	if err != nil {
-		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
-	}
+	req := c.build(context.Background(), r, target)
+	c.signer.preview(req, message{id: orDefault(r.IdempotencyKey, hiddenID), body: r.Body, at: time.Now()})
 	return &Preview{
 		Method:  r.Method,
 		URL:     strings.ReplaceAll(req.URL.String(), url.QueryEscape(hidden), hidden),
@@ -55,11 +54,12 @@ func (c *Client) check(r httpop.Request) error {
 	return c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
 }
 
-// build returns the request of one send. GetBody stays nil: with it, net/http
-// would send a body again by itself.
-func (c *Client) build(
-	ctx context.Context, r httpop.Request, target *url.URL, read func(func() string) (string, error),
-) (*http.Request, error) {
+// hiddenID stands for the id of a message that has none yet.
+const hiddenID = "[id]"
+
+// build returns the request of one send, to be signed. GetBody stays nil: with
+// it, net/http would send a body again by itself.
+func (c *Client) build(ctx context.Context, r httpop.Request, target *url.URL) *http.Request {
 	u := *target
 	req := (&http.Request{
 		Method: r.Method, URL: &u, Host: u.Host,
@@ -79,7 +79,7 @@ func (c *Client) build(
 	// Part of a file must come as it is, and HEAD makes some servers send a
 	// compressed body.
 	if r.Method != http.MethodHead && req.Header.Get("Range") == "" {
-		req.Header.Set("Accept-Encoding", "gzip")
+		req.Header.Set("Accept-Encoding", acceptEncoding)
 	}
 	if r.Traceparent != "" {
 		req.Header.Set("Traceparent", r.Traceparent)
@@ -87,10 +87,7 @@ func (c *Client) build(
 	if header := c.cfg.Idempotency.Header; header != "" && r.IdempotencyKey != "" {
 		req.Header.Set(header, c.formatKey(r.IdempotencyKey))
 	}
-	if err := c.cfg.Auth.apply(req, read); err != nil {
-		return nil, err
-	}
-	return req, nil
+	return req
 }
 
 func (c *Client) formatKey(key string) string {

@@ -54,7 +54,7 @@ func TestRequestOnTheWire(t *testing.T) {
 			}
 			headers := map[string]string{
 				tt.header: tt.value, "Content-Type": "application/json", "Content-Length": "7", "X-Tag": "one", "Origin": "here", "User-Agent": "asyncops",
-				"X-Request-Key": `"a\"b\\c"`, "Traceparent": r.Traceparent, "Accept-Encoding": "gzip",
+				"X-Request-Key": `"a\"b\\c"`, "Traceparent": r.Traceparent, "Accept-Encoding": "gzip, zstd",
 			}
 			for name, want := range headers {
 				if v := got.Header.Get(name); v != want {

@@ -15,9 +15,12 @@ import (
 // unanswered judges a send that brought no answer.
 func (k *call) unanswered(ctx context.Context, x *exchange, err error) *verdict {
 	reached := x.reached()
+	if unsigned, ok := errors.AsType[*authError](err); ok {
+		f := k.failure(unsigned.class, unsigned.code, unsigned.message, err)
+		f.RetryAfter = unsigned.retryAfter
+		return &verdict{failure: f, again: unsigned.again}
+	}
 	switch {
-	case errors.Is(err, errCredentials):
-		return final(k.failure(job.ClassPermanent, job.CodeInvalid, "its credentials are empty or hold control characters", err))
 	case errors.Is(err, errDialDenied):
 		return final(k.failure(job.ClassPermanent, job.CodeDialDenied, dialDeniedText, err))
 	case x.headersTooLarge():
@@ -38,13 +41,12 @@ func (k *call) answered(ctx context.Context, x *exchange) (*httpop.Response, *ve
 	if k.expected(status) {
 		return k.accepted(ctx, x)
 	}
-	if k.redirected(x.resp) {
+	if k.redirected(x.resp) || k.renew(status) {
 		return nil, &verdict{moved: true}
 	}
 	class := job.ClassPermanent
 	switch status {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
-		http.StatusInternalServerError, http.StatusServiceUnavailable:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		class = job.ClassRetryable
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 	default:
@@ -59,11 +61,12 @@ func (k *call) answered(ctx context.Context, x *exchange) (*httpop.Response, *ve
 	switch class {
 	case job.ClassRetryable:
 		f.RetryAfter = retryAfter(x.resp.Header, time.Now())
+		k.throttled(status, f)
 	case job.ClassAmbiguous:
 		f.Code = job.CodeAmbiguous
 		f.Message += ", which leaves open whether the request was carried out"
 	}
-	if text := x.excerpt(); text != "" {
+	if text := k.excerpt(x); text != "" {
 		f.Message += ": " + text
 		f.Private = true
 	}
@@ -96,6 +99,17 @@ func (k *call) accepted(ctx context.Context, x *exchange) (*httpop.Response, *ve
 	f.Class = job.ClassPermanent
 	f.Message += fmt.Sprintf("; it had answered %d, and the body had not come in whole", status)
 	return nil, final(f)
+}
+
+// renew reports, once a call, whether a request that the upstream refused for
+// its credentials will be sent with others. It was not carried out.
+func (k *call) renew(status int) bool {
+	signer, ok := k.signer.(renewer)
+	if !ok || status != http.StatusUnauthorized || k.renewed {
+		return false
+	}
+	k.renewed = true
+	return signer.refused(k.secrets)
 }
 
 func final(f *job.Failure) *verdict { return &verdict{failure: f} }

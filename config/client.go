@@ -29,7 +29,7 @@ type Client struct {
 	MaxResponse    Size              `yaml:"max_response" range:"1KiB..1GiB"` // longer bodies fail the job
 	TLS            ClientTLS         `yaml:"tls"`
 	Proxy          Secret            `yaml:"proxy"`                   // http, https or socks5 URL; empty: direct
-	Redirects      int               `yaml:"redirects" range:"0..20"` // followed, on the same host
+	Redirects      int               `yaml:"redirects" range:"0..10"` // followed, on the same host
 }
 
 func (c *Client) setDefaults(string) {

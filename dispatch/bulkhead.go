@@ -18,6 +18,29 @@ type Bulkheads struct {
 	// TargetFunc names the target of a job; "", or a name without limit, is no
 	// bound. It is called for every job that is claimed. Nil: no bounds.
 	TargetFunc func(*job.Job) string
+	// Gates says of targets when their jobs may start, where more than room
+	// decides it. Each has a limit too.
+	Gates map[string]Gate
+}
+
+// Gate decides when jobs of a target may start: its rate limit, its circuit
+// breaker. A run that it does not let go on fails as throttled, and its job is
+// parked until Admit lets it start. It is safe for concurrent use.
+type Gate interface {
+	// Admit lets up to n jobs start about now, and says when it is worth asking
+	// again if they are fewer.
+	Admit(ctx context.Context, n int) (passes []Pass, again time.Duration)
+	// Return gives back the last of the passes that Admit returned together: there
+	// is no job for them.
+	Return(passes []Pass)
+}
+
+// Pass is a gate's leave for one run.
+type Pass interface {
+	// With returns the context for the run.
+	With(ctx context.Context) context.Context
+	// Return is called when the run has ended, whether it used the pass or not.
+	Return()
 }
 
 const (
@@ -36,6 +59,7 @@ const (
 type bulkhead struct {
 	target string
 	size   int
+	gate   Gate // nil: room is all that its jobs need
 	room   *slots
 	parked chan struct{} // one slot: jobs wait in the ledger, perhaps
 
@@ -132,6 +156,7 @@ func newBulkheads(cfg Bulkheads) bulkheads {
 	b := bulkheads{targetFunc: cfg.TargetFunc, all: make(map[string]*bulkhead, len(cfg.Limits))}
 	for target, size := range cfg.Limits {
 		b.all[target] = newBulkhead(target, size)
+		b.all[target].gate = cfg.Gates[target]
 	}
 	return b
 }

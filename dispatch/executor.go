@@ -52,6 +52,7 @@ type executor struct {
 	sealAgain time.Duration            // WorkerConfig.SealInterval
 	slots     *slots
 	bulkheads bulkheads
+	shown     *progress // nil shows none
 
 	mu      sync.Mutex
 	running map[runID]context.CancelCauseFunc // guarded by mu
@@ -93,11 +94,11 @@ func newExecutor(cfg WorkerConfig, h Handler, m Meter, log *slog.Logger, finish 
 // start runs the jobs, which become its own, in the background. The caller has
 // taken a slot for each; it is given back when the run has ended and its outcome
 // has been handed on.
-func (e *executor) start(jobs []job.Job) { e.startInside(jobs, nil) }
+func (e *executor) start(jobs []job.Job) { e.startInside(jobs, nil, nil) }
 
 // startInside is start for jobs for which the caller has also taken the room of
-// a bulkhead, unless it is nil.
-func (e *executor) startInside(jobs []job.Job, inside *bulkhead) {
+// a bulkhead, unless it is nil, and has passes of its gate, if that has one.
+func (e *executor) startInside(jobs []job.Job, inside *bulkhead, passes []Pass) {
 	var next atomic.Int64
 	for range jobs {
 		// Where jobs are short, the first goroutines run them all, on stacks that
@@ -110,7 +111,11 @@ func (e *executor) startInside(jobs []job.Job, inside *bulkhead) {
 				}
 				j := jobs[i]
 				jobs[i] = job.Job{} // one that runs for long does not keep the others' args in memory
-				e.run(&j, inside, nil)
+				var pass Pass
+				if passes != nil {
+					pass = passes[i]
+				}
+				e.run(&j, inside, pass, nil)
 				e.slots.give(1)
 			}
 		}()
@@ -118,11 +123,15 @@ func (e *executor) startInside(jobs []job.Job, inside *bulkhead) {
 }
 
 // run runs a claimed job and hands its outcome on. inside is the bulkhead that
-// has room for it already, if any. settled, unless nil, is called when the
-// outcome is in the ledger, or was given up.
-func (e *executor) run(j *job.Job, inside *bulkhead, settled func()) {
+// has room for it already, if any, and pass the leave of its gate. settled,
+// unless nil, is called when the outcome is in the ledger, or was given up.
+func (e *executor) run(j *job.Job, inside *bulkhead, pass Pass, settled func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
+	if pass != nil {
+		ctx = pass.With(ctx)
+		defer pass.Return()
+	}
 	id := runID{j.ID, j.Epoch}
 	e.mu.Lock()
 	e.running[id] = cancel
@@ -157,8 +166,19 @@ func (e *executor) run(j *job.Job, inside *bulkhead, settled func()) {
 	ran := time.Since(began)
 	if inside != nil {
 		inside.leave(ran)
+		if o.ParkedOn == inside.target {
+			settled = both(settled, inside.look)
+		}
 	}
 	e.finish(finished{job: j, outcome: o, ran: ran, settled: settled})
+}
+
+// both returns a func that calls the two; the first may be nil.
+func both(a, b func()) func() {
+	if a == nil {
+		return b
+	}
+	return func() { a(); b() }
 }
 
 // roomless is the outcome of a job whose target has no room. One that was
@@ -194,6 +214,11 @@ func (e *executor) attempt(parent context.Context, j *job.Job) job.Outcome {
 	}
 	ctx, cancel := context.WithTimeoutCause(parent, limit, cause)
 	defer cancel()
+	if e.shown != nil {
+		run := runID{j.ID, j.Epoch}
+		ctx = job.WithProgress(ctx, func(p job.Progress) { e.shown.report(run, p) })
+		defer e.shown.settle(ctx, run)
+	}
 	result, err := e.call(ctx, j)
 	if err == nil {
 		return job.Outcome{State: job.Completed, Result: result.Value, Summary: result.Summary}

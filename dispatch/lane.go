@@ -46,7 +46,7 @@ func (l *lane) next(ctx context.Context) bool {
 	// Until its outcome is written it is still at its worker's mercy: the next
 	// one could kill it too.
 	written := make(chan struct{})
-	l.exec.run(&jobs[0], nil, func() { close(written) })
+	l.exec.run(&jobs[0], nil, nil, func() { close(written) })
 	select {
 	case <-written:
 	case <-ctx.Done():

@@ -26,35 +26,53 @@ func (e *executor) failed(ctx context.Context, j *job.Job, f *job.Failure, cause
 	why := &job.Error{Code: f.Code, Message: f.Message, Private: f.Private}
 	switch {
 	case f.Class == job.ClassAmbiguous: // what nobody can tell stays so, whatever else ended the run
-		return job.Outcome{State: job.Unknown, Error: why, Summary: f.Summary}
+		return job.Outcome{State: job.Unknown, Error: why, Result: f.Result, Summary: f.Summary}
 	case errors.Is(cause, job.ErrCanceled):
 		why = &job.Error{Code: job.CodeCanceled, Message: "canceled by a caller while it ran"}
-		return e.end(ctx, j, job.Verdict{State: job.Canceled, Error: why}, f.Summary)
+		return e.end(ctx, j, job.Verdict{State: job.Canceled, Error: why}, f)
 	case f.Class == job.ClassPermanent: // the answer stands: another run would send the request again
-		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f.Summary)
+		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f)
 	case errors.Is(cause, job.ErrDraining), errors.Is(cause, job.ErrLeaseLost):
-		return job.Outcome{State: job.Pending, Summary: f.Summary}
+		return job.Outcome{State: job.Pending, Result: f.Result, Summary: f.Summary}
 	case errors.Is(cause, job.ErrDeadline):
 		why = &job.Error{Code: job.CodeDeadlineExceeded, Message: "the deadline passed while it ran"}
-		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f.Summary)
+		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f)
 	case f.Class == job.ClassThrottled:
-		return job.Outcome{State: job.Parked, Error: why, Parked: f.Wait, Delay: max(f.RetryAfter, minParkedTime), Summary: f.Summary}
+		return e.throttled(f, why)
 	case errors.Is(cause, job.ErrTimeout):
 		why = &job.Error{Code: job.CodeTimeout, Message: "the attempt ran longer than the job's timeout"}
 	}
 	if j.Attempt >= j.MaxAttempts {
 		why = &job.Error{Code: job.CodeExhausted, Private: why.Private,
 			Message: fmt.Sprintf("%d of %d attempts failed, the last with %s: %s", j.Attempt, j.MaxAttempts, why.Code, why.Message)}
-		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f.Summary)
+		return e.end(ctx, j, job.Verdict{State: job.Archived, Error: why}, f)
 	}
 	delay := max(f.RetryAfter, j.Options.Backoff.Delay(j.Attempt, rand.Float64()))
-	return job.Outcome{State: job.Retry, Error: why, Delay: delay, Summary: f.Summary}
+	return job.Outcome{State: job.Retry, Error: why, Delay: delay, Result: f.Result, Summary: f.Summary}
+}
+
+// throttled is the outcome of a run that may not go on now. Jobs of a target
+// whose gate lets them in are asked for by the workers as soon as it does; the
+// time until which they are parked is the net, well after that.
+func (e *executor) throttled(f *job.Failure, why *job.Error) job.Outcome {
+	o := job.Outcome{State: job.Parked, Error: why, Parked: f.Wait, Delay: max(f.RetryAfter, minParkedTime), Result: f.Result, Summary: f.Summary}
+	if b := e.bulkheads.all[f.On]; b != nil && b.gate != nil {
+		o.ParkedOn = f.On
+		o.Delay = f.RetryAfter + minParkTime + rand.N(minParkTime)
+	}
+	if f.Unrun {
+		o.Unrun, o.Error, o.Summary = true, nil, nil
+	}
+	return o
 }
 
 // end gives the job its verdict, once its target is sealed.
-func (e *executor) end(ctx context.Context, j *job.Job, v job.Verdict, summary json.RawMessage) job.Outcome {
+func (e *executor) end(ctx context.Context, j *job.Job, v job.Verdict, f *job.Failure) job.Outcome {
 	o := e.seal(ctx, j, v)
-	o.Summary = summary
+	o.Summary = f.Summary
+	if o.Result == nil {
+		o.Result = f.Result
+	}
 	return o
 }
 

@@ -118,6 +118,10 @@ func OpenBroker(cfg Redis) (*Broker, error) {
 // Close closes the connections.
 func (b *Broker) Close() error { return b.client.Close() }
 
+// Conn is the connection itself, for what else is shared through Redis. Close
+// ends it.
+func (b *Broker) Conn() redis.UniversalClient { return b.client }
+
 // Check reports what is wrong with Redis: that it does not answer, or that it
 // may evict keys (maxmemory-policy), which would lose doorbells under load.
 func (b *Broker) Check(ctx context.Context) error {

@@ -12,16 +12,21 @@ import (
 	"github.com/asyncops/asyncops/job"
 )
 
-// ParkLedger gives out jobs that wait for room in a target.
+// ParkLedger gives out jobs that wait for a target: for room in it, or for its
+// gate to let them in.
 type ParkLedger interface {
 	ClaimParked(ctx context.Context, worker, queue, target string, limit int) ([]job.Job, error)
 	ParkedOn(ctx context.Context, targets []string) ([]string, error)
 }
 
-// unparkPoll is the net for jobs that other workers have parked.
-const unparkPoll = 5 * time.Second
+const (
+	unparkPoll = 5 * time.Second        // the net for jobs that other workers have parked
+	gatePoll   = 500 * time.Millisecond // of a gate that is closed for longer: it may open sooner
+	gateRest   = 25 * time.Millisecond  // of one that lets few in: those of a while are claimed together
+)
 
-// unparker starts parked jobs as soon as their targets have room.
+// unparker starts parked jobs as soon as their targets have room, and their
+// gates let them in.
 type unparker struct {
 	ledger ParkLedger
 	lease  *lease
@@ -70,11 +75,17 @@ func (u *unparker) refill(ctx context.Context, b *bulkhead) {
 			return
 		case <-b.parked:
 		}
+		most := max(1, b.size/2)
+		atOnce := most
+		if b.gate != nil {
+			atOnce = 1 // what is taken from a limit for jobs that are not there is lost
+		}
 		for more := true; more; {
-			n, ok := b.room.await(ctx, parkedRank, 1, max(1, b.size/2), 0)
+			n, ok := b.room.await(ctx, parkedRank, 1, atOnce, 0)
 			if !ok {
 				return
 			}
+			atOnce = min(2*atOnce, most)
 			if more, ok = u.start(ctx, b, n); !ok {
 				return
 			}
@@ -90,9 +101,17 @@ func (u *unparker) start(ctx context.Context, b *bulkhead, n int) (more, ok bool
 	if !ok {
 		return false, false
 	}
-	started, err := u.claim(ctx, b, free)
+	let, passes, again := free, []Pass(nil), time.Duration(0)
+	if b.gate != nil {
+		passes, again = b.gate.Admit(ctx, free)
+		let = len(passes)
+	}
+	started, err := u.claim(ctx, b, let, passes)
 	u.exec.slots.give(free - started)
 	b.room.give(free - started)
+	if started < len(passes) {
+		b.gate.Return(passes[started:])
+	}
 	if err != nil {
 		if u.away.tell() {
 			u.log.Warn("parked jobs not claimed, will try again", "target", b.target, "error", err)
@@ -100,12 +119,23 @@ func (u *unparker) start(ctx context.Context, b *bulkhead, n int) (more, ok bool
 		return true, sleep(ctx, claimAgain, nil)
 	}
 	u.away.over()
-	b.unparked(started, started < free)
-	return started == free, true
+	if started < let {
+		b.unparked(started, true)
+		return false, true
+	}
+	b.unparked(started, false)
+	if let < free {
+		return true, sleep(ctx, min(max(again, gateRest), gatePoll), nil)
+	}
+	return true, true
 }
 
-// claim starts up to n parked jobs of all queues, and returns how many.
-func (u *unparker) claim(ctx context.Context, b *bulkhead, n int) (started int, err error) {
+// claim starts up to n parked jobs of all queues, and returns how many. passes
+// are those of the gate, if there is one.
+func (u *unparker) claim(ctx context.Context, b *bulkhead, n int, passes []Pass) (started int, err error) {
+	if n == 0 {
+		return 0, nil
+	}
 	worker, ok := u.lease.current()
 	if !ok {
 		return 0, nil // the next look finds them
@@ -115,7 +145,10 @@ func (u *unparker) claim(ctx context.Context, b *bulkhead, n int) (started int, 
 		if err != nil {
 			return started, err
 		}
-		u.exec.startInside(jobs, b)
+		u.exec.startInside(jobs, b, passes)
+		if passes != nil {
+			passes = passes[len(jobs):]
+		}
 		if started += len(jobs); started == n {
 			break
 		}

@@ -24,6 +24,7 @@ type WorkerLedger interface {
 	FinishLedger
 	BellLedger
 	ParkLedger
+	ProgressLedger
 }
 
 // DefaultSealInterval is the SealInterval of a worker that does not set one.
@@ -69,6 +70,11 @@ func (c WorkerConfig) Validate() error {
 			return fmt.Errorf("dispatch: the bulkhead of %s must let at least 1 job in", target)
 		}
 	}
+	for target := range c.Bulkheads.Gates {
+		if c.Bulkheads.Limits[target] == 0 {
+			return fmt.Errorf("dispatch: the gate of %s needs a limit beside it", target)
+		}
+	}
 	return nil
 }
 
@@ -89,6 +95,7 @@ type Worker struct {
 	lease  *lease
 	exec   *executor
 	finish *finisher
+	shown  *progress
 }
 
 // NewWorker returns a worker. Without a broker it claims straight from the
@@ -110,6 +117,8 @@ func NewWorker(cfg WorkerConfig, ledger WorkerLedger, broker *Broker, bus *Bus, 
 	}, ledger, bus, w.exec, log)
 	w.lease.pools = cfg.PoolsFunc
 	w.exec.holds = w.lease.holds
+	w.shown = newProgress(ledger, log)
+	w.exec.shown = w.shown
 	return w, nil
 }
 
@@ -135,6 +144,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	joined := make(chan struct{})
 	var leasing sync.WaitGroup
 	leasing.Go(func() { w.lease.run(alive, joined) })
+	leasing.Go(func() { w.shown.run(alive) })
 	writing, stopWriting := context.WithCancel(alive)
 	defer stopWriting()
 	var finishing sync.WaitGroup

@@ -25,6 +25,10 @@ type jobView struct {
 	Delivery   string          `json:"delivery"`
 	StartedAt  *time.Time      `json:"started_at"`
 	FinishedAt *time.Time      `json:"finished_at"`
+	WaitingOn  struct {
+		Reason string     `json:"reason"`
+		Until  *time.Time `json:"until"`
+	} `json:"waiting_on"`
 }
 
 type jobError struct {

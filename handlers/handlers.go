@@ -25,9 +25,10 @@ type Database interface {
 	Seal(ctx context.Context, e store.Effect, ops ...dbop.Operation) (stored json.RawMessage, applied bool, err error)
 }
 
-// Upstream sends requests; *clients.Client is one.
+// Upstream sends requests and talks; *clients.Client is one.
 type Upstream interface {
 	Do(ctx context.Context, r httpop.Request) (*httpop.Response, error)
+	Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Transcript, error)
 }
 
 var (
@@ -71,6 +72,10 @@ func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
 		return h.transaction(ctx, j, task)
 	case *tasks.HTTP:
 		return h.request(ctx, j, task)
+	case *tasks.Batch:
+		return h.batch(ctx, j, task)
+	case *tasks.Exchange:
+		return h.exchange(ctx, j, task)
 	case *tasks.Noop:
 		return noop(ctx, task)
 	}

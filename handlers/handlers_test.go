@@ -28,6 +28,7 @@ type fake struct {
 	sealed      *store.Effect
 	changed     []string
 	request     httpop.Request
+	exchange    httpop.Exchange
 	err         error
 }
 
@@ -60,6 +61,13 @@ func (f *fake) Seal(_ context.Context, e store.Effect, ops ...dbop.Operation) (j
 func (f *fake) Do(_ context.Context, r httpop.Request) (*httpop.Response, error) {
 	f.request = r
 	return &httpop.Response{Status: 201, Headers: map[string]string{"content-type": "application/json"}, Body: []byte(`{"id":7}`), Sends: 2}, f.err
+}
+
+func (f *fake) Exchange(_ context.Context, e httpop.Exchange) (*httpop.Transcript, error) {
+	f.exchange = e
+	return &httpop.Transcript{
+		Received: []httpop.Message{{Data: []byte(`{"ok":true}`)}, {Data: []byte("7")}, {Binary: true, Data: []byte{0}}}, CloseCode: 1000, Summary: []byte("{}"),
+	}, f.err
 }
 
 func (f *fake) Database(name string) (tasks.Database, bool) {
@@ -280,6 +288,27 @@ func TestRequestKey(t *testing.T) {
 				t.Errorf("result = %s, %v; want the answer", result.Value, err)
 			}
 		})
+	}
+}
+
+func TestExchange(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	result, err := newHandlers(f).Run(t.Context(), &job.Job{
+		ID: id, Kind: "ws.exchange", Args: json.RawMessage(`{"path":"/ws","steps":[{"send":{"a": 1}},{"send":"hi"},{"send":{"$base64":"AA=="}},{"receive":{"count":3}}]}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"received":[{"ok":true},"7",{"$base64":"AA=="}],"skipped":0,"close_code":1000,"duration_ms":0}`; string(result.Value) != want {
+		t.Errorf("result = %s, want %s", result.Value, want)
+	}
+	var sent []string
+	for _, step := range f.exchange.Steps[:3] {
+		sent = append(sent, string(step.Send.Data))
+	}
+	if f.exchange.IdempotencyKey != string(id)+".0" || !slices.Equal(sent, []string{`{"a": 1}`, "hi", "\x00"}) || f.exchange.Steps[3].Receive.Count != 3 {
+		t.Errorf("exchange = %+v, want key and steps", f.exchange)
 	}
 }
 

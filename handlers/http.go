@@ -20,22 +20,31 @@ type requestSummary struct {
 }
 
 func (h *Handlers) request(ctx context.Context, j *job.Job, task *tasks.HTTP) (job.Result, error) {
-	r := task.Request
-	r.IdempotencyKey = upstreamKey(j, 0)
-	r.Traceparent = j.Traceparent
-	response, err := h.upstreams[task.Client].Do(ctx, r)
+	result, err := h.send(ctx, j, task, 0)
 	if err != nil {
 		return job.Result{}, err
 	}
-	value, err := json.Marshal(tasks.NewHTTPResult(*response))
+	value, err := json.Marshal(result)
 	if err != nil {
 		return job.Result{}, job.Permanent(job.CodeInternal, "the answer could not be written as a result")
 	}
 	summary, err := json.Marshal(requestSummary{
-		Client: task.Client, Method: r.Method, Path: r.Path, Status: response.Status,
-		Sends: response.Sends, DurationMS: response.Duration.Milliseconds(),
+		Client: task.Client, Method: task.Request.Method, Path: task.Request.Path, Status: result.Status,
+		Sends: result.Sends, DurationMS: result.DurationMS,
 	})
 	return job.Result{Value: value, Summary: summary}, err
+}
+
+// send makes the job's request of the index.
+func (h *Handlers) send(ctx context.Context, j *job.Job, task *tasks.HTTP, index int) (tasks.HTTPResult, error) {
+	r := task.Request
+	r.IdempotencyKey = upstreamKey(j, index)
+	r.Traceparent = j.Traceparent
+	response, err := h.upstreams[task.Client].Do(ctx, r)
+	if err != nil {
+		return tasks.HTTPResult{}, err
+	}
+	return tasks.NewHTTPResult(*response), nil
 }
 
 // upstreamKey is the idempotency key of a job's request: the same over attempts

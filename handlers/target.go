@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/job"
 )
 
@@ -14,18 +15,25 @@ func DatabaseTarget(name string) string { return "database " + name }
 // Target names the target of a job whose room is bounded; "" for none. Args
 // that cannot be read name none: the run tells what is wrong with them.
 func (h *Handlers) Target(j *job.Job) string {
-	if !strings.HasPrefix(j.Kind, "db.") {
+	family, _, _ := strings.Cut(j.Kind, ".")
+	if family != "db" && family != "http" && family != "ws" {
 		return ""
 	}
 	var args struct {
 		Database string `json:"database"`
+		Client   string `json:"client"`
 	}
 	if err := json.Unmarshal(j.Args, &args); err != nil {
 		return ""
 	}
-	database, ok := h.targets.Database(args.Database)
-	if !ok {
+	if family == "db" {
+		if database, ok := h.targets.Database(args.Database); ok {
+			return DatabaseTarget(database.Name)
+		}
 		return ""
 	}
-	return DatabaseTarget(database.Name)
+	if client, ok := h.targets.Client(args.Client); ok {
+		return clients.Target(client.Name)
+	}
+	return ""
 }

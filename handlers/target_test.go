@@ -15,7 +15,9 @@ func TestTarget(t *testing.T) {
 		{"db.transaction", `{"operations":[]}`, "database main"},
 		{"db.insert_one", `{"database":"nope"}`, ""},
 		{"db.insert_one", `{"database":`, ""},
-		{"http.request", `{"client":"crm"}`, ""},
+		{"http.request", `{"client":"crm"}`, "client crm"},
+		{"http.request", `{"path":"/"}`, "client crm"},
+		{"http.request", `{"client":"nope"}`, ""},
 		{"system.noop", `{}`, ""},
 	} {
 		if got := h.Target(&job.Job{Kind: c.kind, Args: json.RawMessage(c.args)}); got != c.want {

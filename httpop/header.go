@@ -28,7 +28,7 @@ var neverHeaders = map[string]bool{
 }
 
 func never(lower string) bool {
-	return neverHeaders[lower] || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-forwarded-")
+	return neverHeaders[lower] || strings.HasPrefix(lower, "proxy-") || strings.HasPrefix(lower, "x-forwarded-") || strings.HasPrefix(lower, "sec-websocket-")
 }
 
 func standard(lower string) bool {

@@ -30,6 +30,7 @@ const (
 	CodeExpired             Code = "expired"              // not started by expires_at
 	CodeUpstreamStatus      Code = "upstream_status"      // the API answered with a status that was not expected
 	CodeUpstreamUnreachable Code = "upstream_unreachable" // no connection to the API, or it was lost
+	CodeAuthFailed          Code = "auth_failed"          // no credentials for the API: its token_url or its custom auth refused; nothing was sent
 	CodeDialDenied          Code = "dial_denied"          // the API's address is not allowed
 	CodeResponseTooLarge    Code = "response_too_large"   // the API's answer is over max_response
 	CodeResponseInvalid     Code = "response_invalid"     // the API accepted the request; its answer was cut short or cannot be decoded
@@ -52,7 +53,7 @@ func Codes() []Code {
 		CodeUnexpectedRows, CodeResultTooLarge, CodeInvalidReference,
 		CodeEffectsMissing, CodePoolTimeout, CodeDatabaseUnreachable, CodeConflict, CodeTimeout,
 		CodeDeadlineExceeded, CodeCanceled, CodeExpired, CodeUpstreamStatus, CodeUpstreamUnreachable,
-		CodeDialDenied, CodeResponseTooLarge, CodeResponseInvalid, CodeAmbiguous, CodeBreakerOpen,
+		CodeAuthFailed, CodeDialDenied, CodeResponseTooLarge, CodeResponseInvalid, CodeAmbiguous, CodeBreakerOpen,
 		CodeRateLimited, CodePoison, CodeExhausted, CodeWorkerLost, CodeHandedBack, CodeFailed, CodeInternal,
 	}
 }

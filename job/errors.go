@@ -93,6 +93,15 @@ type Failure struct {
 	RetryAfter time.Duration
 	// Wait is why a throttled job is parked.
 	Wait WaitReason
+	// On is the target that a throttled job waits for, such as "client crm",
+	// if it is one that lets its jobs go on by itself; "" for none.
+	On string
+	// Unrun says that the run ended before it did anything.
+	Unrun bool
+	// Result is what the run has got done all the same. The job keeps it, its
+	// next run gets it as Job.Result, and callers see it; nil leaves what an
+	// earlier run has kept.
+	Result []byte
 	// Summary is what the attempt sent and got, for the attempts list; may be nil.
 	Summary []byte
 	Err     error // the cause, for the log; may be nil

@@ -85,7 +85,8 @@ type Job struct {
 	Queue       string
 	State       State
 	Args        json.RawMessage // as submitted, byte for byte
-	Result      json.RawMessage
+	Result      json.RawMessage // of a completed job, or what runs of another have got done
+	Progress    *Progress       // nil for none
 	Error       *Error
 	Attempt     int // runs that ended in a retryable failure, plus the current one
 	MaxAttempts int

@@ -20,7 +20,7 @@ import (
 // A job that a caller wanted to cancel and that would run again gets the
 // verdict canceled instead. One that was claimed to be sealed and could not be
 // keeps its verdict. Text that no database can hold (NUL, invalid UTF-8) is
-// replaced.
+// replaced. An outcome without a result leaves what an earlier run has kept.
 //
 // Finish may be repeated after an error: what an earlier try wrote is then
 // reported as superseded, and only then.
@@ -110,7 +110,7 @@ const (
 	run_at = CASE WHEN ` + finishStops + ` THEN ?now WHEN v_again THEN ?now + v_delay ELSE run_at END,
 	attempt = attempt - CASE WHEN ` + finishUncounted + ` AND attempt > 0 THEN 1 ELSE 0 END,
 	run_epoch = CASE WHEN ` + finishUncounted + ` THEN 0 ELSE run_epoch END,
-	result = v_result, parked = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked END,
+	result = coalesce(v_result, result), parked = CASE WHEN ` + finishStops + ` THEN NULL ELSE v_parked END,
 	cancel_requested = cancel_requested AND NOT v_again,
 	finished_at = CASE WHEN v_again THEN NULL ELSE ?now END,
 	purge_at = CASE WHEN v_again THEN NULL ELSE ?now + coalesce(retention, ?retention) END

@@ -7,17 +7,18 @@ import (
 	"github.com/asyncops/asyncops/job"
 )
 
-// Jobs that wait for room in a target. Their run_at is only the time at which
-// they start without having been asked for.
+// Jobs that wait for a target: for room in it, for its circuit breaker to close,
+// for its rate limit. Their run_at is only the time at which they start without
+// having been asked for.
 const (
 	// The planner must not take the index of states: it would read what waits
 	// for every other target first.
-	waitsForRoom = `(state = 'parked') IS TRUE AND parked = 'pool'`
-	roomable     = waitsForRoom + ` AND verdict IS NULL AND crashes < ?isolation AND (deadline IS NULL OR deadline > ?now)
+	waitsForTarget = `(state = 'parked') IS TRUE AND parked IN ('pool', 'breaker', 'rate_limit')`
+	roomable       = waitsForTarget + ` AND verdict IS NULL AND crashes < ?isolation AND (deadline IS NULL OR deadline > ?now)
 		AND (expires_at IS NULL OR started_at IS NOT NULL OR expires_at > ?now)`
 )
 
-// ClaimParked is Claim for jobs of a queue that wait for room in a target, those
+// ClaimParked is Claim for jobs of a queue that wait for a target, those
 // that were accepted first, before the time until which they are parked.
 func (l *Ledger) ClaimParked(ctx context.Context, worker, queue, target string, limit int) ([]job.Job, error) {
 	if limit <= 0 {
@@ -28,12 +29,12 @@ func (l *Ledger) ClaimParked(ctx context.Context, worker, queue, target string, 
 	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Target: target, Limit: limit})
 }
 
-// ParkedOn returns those of the targets in which jobs wait for room.
+// ParkedOn returns those of the targets for which jobs wait.
 func (l *Ledger) ParkedOn(ctx context.Context, targets []string) ([]string, error) {
 	if len(targets) == 0 {
 		return nil, nil
 	}
-	const one = `SELECT * FROM (SELECT parked_on FROM asyncops_jobs WHERE parked_on = ? AND ` + waitsForRoom + ` LIMIT 1) AS t`
+	const one = `SELECT * FROM (SELECT parked_on FROM asyncops_jobs WHERE parked_on = ? AND ` + waitsForTarget + ` LIMIT 1) AS t`
 	args := make([]any, len(targets))
 	for i, target := range targets {
 		args[i] = target

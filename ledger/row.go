@@ -47,12 +47,13 @@ type row struct {
 	Args            string
 	Result          string
 	Summary         string
+	Progress        string
 }
 
 // metaColumns are all of row's columns but args and result.
 const metaColumns = `id, epoch, run_epoch, run_at, created_at, deadline, expires_at, started_at, finished_at, retention,
 	attempt, max_attempts, crashes, generation, key_generation, cancel_requested, run_once, error_private, kind, queue, state,
-	delivery, owner, idempotency_key, worker, parked, parked_on, error_code, error_message, traceparent, tags, options, verdict, summary`
+	delivery, owner, idempotency_key, worker, parked, parked_on, error_code, error_message, traceparent, tags, options, verdict, summary, progress`
 
 const allColumns = metaColumns + ", args, result"
 
@@ -102,6 +103,12 @@ func (r *row) job() (job.Job, error) {
 	}
 	if r.Tags != "" {
 		if err := json.Unmarshal([]byte(r.Tags), &j.Tags); err != nil {
+			return job.Job{}, err
+		}
+	}
+	if r.Progress != "" {
+		j.Progress = new(job.Progress)
+		if err := json.Unmarshal([]byte(r.Progress), j.Progress); err != nil {
 			return job.Job{}, err
 		}
 	}

@@ -78,6 +78,10 @@ func parkedDetail(j *job.Job) string {
 		return ""
 	case j.Parked == job.WaitPool:
 		return "for room in " + j.ParkedOn + ", at the latest until the time given"
+	case j.Parked == job.WaitBreaker:
+		return "for the circuit breaker of " + j.ParkedOn + " to let it through, at the latest until the time given"
+	case j.Parked == job.WaitRateLimit:
+		return "for the rate limit of " + j.ParkedOn + " to let it through, at the latest until the time given"
 	}
 	return j.ParkedOn
 }

@@ -52,7 +52,7 @@ func (l *Ledger) lock(ctx context.Context, tx bun.Tx, id job.ID) (job.State, err
 
 // Revive runs an ended job again, under the next generation and with all its
 // attempts: one that was archived, canceled, expired or is unknown. args, if
-// not nil, replaces the job's own. Its deadline and expires_at, which have
+// not nil, replaces the job's own; without, what its runs have got done stays. Its deadline and expires_at, which have
 // passed or would, are gone. Any other job answers job.ErrNotRevivable.
 func (l *Ledger) Revive(ctx context.Context, id job.ID, args json.RawMessage) (*job.Job, error) {
 	err := l.transact(ctx, func(tx bun.Tx) error {
@@ -70,8 +70,8 @@ func (l *Ledger) Revive(ctx context.Context, id job.ID, args json.RawMessage) (*
 		const query = `UPDATE asyncops_jobs SET state = 'pending', generation = generation + 1, attempt = 0, crashes = 0,
 				epoch = epoch + 1, run_epoch = 0, run_at = ?now, rung_at = 0, doorbell = NULL, deadline = NULL, expires_at = NULL,
 				started_at = NULL, finished_at = NULL, purge_at = NULL, verdict = NULL, cancel_requested = false,
-				parked = NULL, parked_on = NULL, result = NULL, summary = NULL, error_code = NULL, error_message = NULL, error_private = false,
-				args = coalesce(?args, args),
+				parked = NULL, parked_on = NULL, progress = NULL, summary = NULL, error_code = NULL, error_message = NULL, error_private = false,
+				args = coalesce(?args, args), result = CASE WHEN ?args IS NULL THEN result END,
 				key_generation = CASE WHEN ?args IS NULL THEN key_generation ELSE generation + 1 END
 			WHERE id = ?id`
 		_, err = tx.NewRaw(l.timed(query), struct {

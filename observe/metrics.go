@@ -58,6 +58,8 @@ type Metrics struct {
 	slow      *prometheus.CounterVec   // database, operation
 	cached    *prometheus.CounterVec   // cache, result
 	evicted   *prometheus.CounterVec   // cache
+	breaker   *prometheus.CounterVec   // client, to
+	limited   *prometheus.CounterVec   // client
 	duration  *prometheus.HistogramVec // kind
 	wait      *prometheus.HistogramVec // queue
 	query     *prometheus.HistogramVec // database, operation
@@ -88,6 +90,8 @@ func New(build Build, known Labels) *Metrics {
 	m.slow = m.counter("slow_queries_total")
 	m.cached = m.counter("cache_requests_total")
 	m.evicted = m.counter("cache_evictions_total")
+	m.breaker = m.counter("breaker_transitions_total")
+	m.limited = m.counter("rate_limited_total")
 	m.duration = m.histogram("job_duration_seconds")
 	m.wait = m.histogram("job_wait_seconds")
 	m.query = m.histogram("db_query_duration_seconds")
@@ -146,6 +150,10 @@ func (m *Metrics) expose(known Labels) {
 		}
 	}
 	for _, client := range known.Clients {
+		m.limited.WithLabelValues(client)
+		for _, to := range []string{"closed", "half_open", "open"} {
+			m.breaker.WithLabelValues(client, to)
+		}
 		for _, method := range known.Methods {
 			m.request.WithLabelValues(client, method, strconv.Itoa(http.StatusOK))
 		}

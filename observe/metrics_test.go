@@ -41,6 +41,7 @@ func idle() observe.Sources {
 
 		DatabasePools: pools, ClientPools: pools, CacheBytes: func() int64 { return 0 },
 		Targets:  func() []observe.Target { return []observe.Target{{Type: "database", Name: "demo"}} },
+		Breakers: func() map[string]observe.Breaker { return map[string]observe.Breaker{"demo": {State: "closed"}} },
 		RedisUp:  func() bool { return false },
 		LedgerUp: func() bool { return false },
 	}
@@ -105,7 +106,8 @@ func TestFamiliesAreThoseOfTheContract(t *testing.T) {
 		queue_oldest_seconds{queue} attempts_total{kind,outcome} fenced_total{} workers{state}
 		db_query_duration_seconds{database,operation} db_pool_connections{database,state} db_pool_wait_seconds{database}
 		slow_queries_total{database,operation} client_request_duration_seconds{client,method,code}
-		client_pool_connections{client,state} cache_requests_total{cache,result} cache_evictions_total{cache} cache_bytes{} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
+		client_pool_connections{client,state} breaker_state{client} breaker_failures{client} breaker_transitions_total{client,to}
+		rate_limited_total{client} cache_requests_total{cache,result} cache_evictions_total{cache} cache_bytes{} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
 		relay_lag_seconds{} ledger_redis_drift{} http_request_duration_seconds{route,method,code}
 		build_info{version,revision,go_version}`)
 	var got []string
@@ -184,6 +186,8 @@ func TestRecording(t *testing.T) {
 			map[string]float64{`db_query_duration_seconds_count{database="demo",operation="insert_one"}`: 1}},
 		{"wait for a connection", func(m *observe.Metrics) { m.PoolWait("demo", time.Second) },
 			map[string]float64{`db_pool_wait_seconds_sum{database="demo"}`: 1}},
+		{"breaker", func(m *observe.Metrics) { m.BreakerMoved("crm", "open") }, map[string]float64{`breaker_transitions_total{client="crm",to="open"}`: 1}},
+		{"rate limited", func(m *observe.Metrics) { m.RateLimited("crm") }, map[string]float64{`rate_limited_total{client="crm"}`: 1}},
 		{"slow query", func(m *observe.Metrics) { m.SlowQuery("demo", dbop.SelectMany) },
 			map[string]float64{`slow_queries_total{database="demo",operation="select_many"}`: 1}},
 		{"request to us", func(m *observe.Metrics) { m.Request("/v1/jobs/{id}", "GET", 404, 1) },
@@ -225,6 +229,9 @@ func TestSourcesAreReadAndPadded(t *testing.T) {
 	s.Workers = func(context.Context) (map[string]int, error) { return map[string]int{"running": 3}, nil }
 	s.DatabasePools = func() map[string]observe.Pool { return map[string]observe.Pool{"demo": {InUse: 2, Idle: 3, Max: 50}} }
 	s.Targets = func() []observe.Target { return []observe.Target{{Type: "client", Name: "crm", Up: true}} }
+	s.Breakers = func() map[string]observe.Breaker {
+		return map[string]observe.Breaker{"crm": {State: "open"}, "mail": {State: "half_open"}, "up": {State: "closed", Failures: 3}}
+	}
 	s.RedisUp = func() bool { return true }
 	m := observe.New(observe.Build{}, observe.Labels{})
 	m.Feed(s, discard())
@@ -236,7 +243,9 @@ func TestSourcesAreReadAndPadded(t *testing.T) {
 		`db_pool_connections{database="demo",state="in_use"}`: 2,
 		`db_pool_connections{database="demo",state="idle"}`:   3,
 		`db_pool_connections{database="demo",state="max"}`:    50,
-		`target_up{name="crm",type="client"}`:                 1, `redis_up`: 1, `ledger_up`: 0,
+		`breaker_state{client="crm"}`:                         2, `breaker_state{client="mail"}`: 1, `breaker_state{client="up"}`: 0,
+		`breaker_failures{client="up"}`: 3, `breaker_failures{client="crm"}`: 0,
+		`target_up{name="crm",type="client"}`: 1, `redis_up`: 1, `ledger_up`: 0,
 	}
 	for name, value := range want {
 		if got, ok := series["asyncops_"+name]; !ok || got != value {

@@ -59,6 +59,12 @@ func (m *Metrics) ObserveRequest(client, method, code string, took time.Duration
 	m.request.WithLabelValues(client, knownMethod(method), code).Observe(took.Seconds())
 }
 
+// BreakerMoved counts a move of a client's circuit breaker that this process made.
+func (m *Metrics) BreakerMoved(client, to string) { m.breaker.WithLabelValues(client, to).Inc() }
+
+// RateLimited counts a request to a client that was not let out.
+func (m *Metrics) RateLimited(client string) { m.limited.WithLabelValues(client).Inc() }
+
 // Request counts one answer of this process. route is the template that
 // matched, never the path, and "" if none did.
 func (m *Metrics) Request(route, method string, code int, seconds float64) {

@@ -34,12 +34,13 @@ type Sources struct {
 	RelayLag func(ctx context.Context) (time.Duration, error)          // relay_lag_seconds
 	Drift    func(ctx context.Context) (int, error)                    // ledger_redis_drift
 
-	DatabasePools func() map[string]Pool // db_pool_connections, by database
-	ClientPools   func() map[string]Pool // client_pool_connections, by client
-	CacheBytes    func() int64           // cache_bytes
-	Targets       func() []Target        // target_up
-	RedisUp       func() bool            // redis_up
-	LedgerUp      func() bool            // ledger_up
+	DatabasePools func() map[string]Pool    // db_pool_connections, by database
+	ClientPools   func() map[string]Pool    // client_pool_connections, by client
+	CacheBytes    func() int64              // cache_bytes
+	Targets       func() []Target           // target_up
+	Breakers      func() map[string]Breaker // breaker_state, breaker_failures, by client
+	RedisUp       func() bool               // redis_up
+	LedgerUp      func() bool               // ledger_up
 }
 
 // Backlog is what waits to start in one queue.
@@ -57,6 +58,12 @@ type Target struct {
 	Type string // database or client
 	Name string
 	Up   bool
+}
+
+// Breaker is where a client's circuit breaker stands.
+type Breaker struct {
+	State    string // closed, half_open or open
+	Failures int    // in a row
 }
 
 // Feed adds what is read when the metrics are scraped. It is called once,
@@ -94,6 +101,20 @@ func (m *Metrics) Feed(s Sources, log *slog.Logger) {
 		c.add(m, "target_up", func(g gauge) error {
 			for _, t := range s.Targets() {
 				g(truth(t.Up), t.Type, t.Name)
+			}
+			return nil
+		})
+	}
+	if s.Breakers != nil {
+		c.add(m, "breaker_state", func(g gauge) error {
+			for client, b := range s.Breakers() {
+				g(map[string]float64{"half_open": 1, "open": 2}[b.State], client)
+			}
+			return nil
+		})
+		c.add(m, "breaker_failures", func(g gauge) error {
+			for client, b := range s.Breakers() {
+				g(float64(b.Failures), client)
 			}
 			return nil
 		})

@@ -152,6 +152,10 @@ func TestRequests(t *testing.T) {
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/databases"}},
 		{"clients", func(ctx context.Context, c *sdk.Client) error { _, err := c.Clients(ctx); return err },
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/clients"}},
+		{"one client", func(ctx context.Context, c *sdk.Client) error { _, err := c.Upstream(ctx, "crm"); return err },
+			answer{status: 200, body: `{"name":"crm"}`}, request{Line: "GET /v1/clients/crm"}},
+		{"breaker", func(ctx context.Context, c *sdk.Client) error { _, err := c.ResetBreaker(ctx, "crm"); return err },
+			answer{status: 200, body: `{"name":"crm"}`}, request{Line: "POST /v1/clients/crm/breaker/reset"}},
 		{"one database", func(ctx context.Context, c *sdk.Client) error { _, err := c.Database(ctx, "a b"); return err },
 			answer{status: 200, body: `{"name":"a b"}`}, request{Line: "GET /v1/databases/a%20b"}},
 		{"invalidate", func(ctx context.Context, c *sdk.Client) error {

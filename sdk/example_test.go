@@ -32,6 +32,7 @@ func exampleServer() *httptest.Server {
 	answer("GET /v1/jobs", 200, `{"items":[{"id":"0192f7a0-0000-7000-8000-000000000001","kind":"http.request","state":"archived","error":{"code":"exhausted","message":"10 attempts failed"}}],"next_cursor":""}`)
 	answer("POST /v1/jobs/{id}/cancel", 409, `{"status":409,"code":"terminal","detail":"the job has ended"}`)
 	answer("GET /v1/databases/{name}", 200, `{"name":"main","driver":"postgres","health":{"status":"degraded","effects":"present","detail":"fsync is off: set fsync = on in postgresql.conf"},"pool":{"in_use":50,"max":50,"workers":[]},"parked":1200}`)
+	answer("POST /v1/clients/{name}/breaker/reset", 200, `{"name":"crm","health":{"status":"ok"},"breaker":{"state":"closed","failures":0},"parked":340}`)
 	return httptest.NewServer(mux)
 }
 
@@ -136,4 +137,21 @@ func ExampleClient_Database() {
 	// Output:
 	// main is degraded: fsync is off: set fsync = on in postgresql.conf
 	// 50 of 50 in use, 1200 jobs wait for room
+}
+
+func ExampleClient_ResetBreaker() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+
+	crm, err := client.ResetBreaker(context.Background(), "crm")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("%s: breaker %s, %d jobs go on\n", crm.Name, crm.Breaker.State, crm.Parked)
+	// Output: crm: breaker closed, 340 jobs go on
 }

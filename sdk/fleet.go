@@ -93,18 +93,6 @@ type Pool struct {
 	Max   int `json:"max"`
 }
 
-// Upstream is a configured API that jobs call.
-type Upstream struct {
-	Name   string `json:"name"`
-	Health Health `json:"health"`
-	Pool   *Pool  `json:"pool"` // nil: not known to the process that answers
-}
-
-// Clients lists the configured APIs that jobs call.
-func (c *Client) Clients(ctx context.Context) ([]Upstream, error) {
-	return list[Upstream](ctx, c, "/v1/clients")
-}
-
 // list returns the items of a list that has one page.
 func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	var body struct {

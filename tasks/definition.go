@@ -23,6 +23,8 @@ const (
 	DBQuery       Kind = "db.query"
 	DBTransaction Kind = "db.transaction"
 	HTTPRequest   Kind = "http.request"
+	HTTPBatch     Kind = "http.batch"
+	WSExchange    Kind = "ws.exchange"
 	SystemNoop    Kind = "system.noop"
 )
 
@@ -102,6 +104,8 @@ var entries = []entry{
 	{DBQuery, EffectDatabase, "Run a statement that is configured under a name.", read[QueryArgs]},
 	{DBTransaction, EffectDatabase, "Run several operations of which all happen or none does.", read[TransactionArgs]},
 	{HTTPRequest, EffectUpstream, "Call an API and keep its answer.", read[HTTPRequestArgs]},
+	{HTTPBatch, EffectUpstream, "Call APIs side by side and keep what came of each call.", read[HTTPBatchArgs]},
+	{WSExchange, EffectUpstream, "Talk to an API over a WebSocket and keep what it said.", read[WSExchangeArgs]},
 	{SystemNoop, EffectNone, "Do nothing, for smoke tests and benchmarks.", read[NoopArgs]},
 }
 

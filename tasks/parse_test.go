@@ -122,6 +122,13 @@ func examples() []example {
 		{"JSON null", "http.request", `{"method":"PUT","path":"/x","body":null}`, call(httpop.Request{Method: "PUT", Path: "/x", Body: []byte("null"), ContentType: "application/json"})},
 		{"text", "http.request", `{"method":"PUT","path":"/x","text":"é"}`, call(httpop.Request{Method: "PUT", Path: "/x", Body: []byte("é"), ContentType: "text/plain; charset=utf-8"})},
 		{"base64", "http.request", `{"method":"PATCH","path":"/x","base64":"AP8="}`, call(httpop.Request{Method: "PATCH", Path: "/x", Body: []byte{0, 0xff}, ContentType: "application/octet-stream"})},
+		{"least", "http.batch", `{"requests":[{"method":"GET","path":"/"}]}`,
+			&tasks.Batch{Requests: []tasks.HTTP{*call(httpop.Request{Method: "GET", Path: "/"})}, MaxConcurrent: 10}},
+		{"all", "http.batch", `{"client":"crm","max_concurrent":100,"on_error":"abort","requests":[{"method":"GET","path":"/a"},{"client":"crm","method":"POST","path":"/b","body":1}]}`,
+			&tasks.Batch{Abort: true, MaxConcurrent: 100, Requests: []tasks.HTTP{
+				*call(httpop.Request{Method: "GET", Path: "/a"}),
+				*call(httpop.Request{Method: "POST", Path: "/b", Body: []byte("1"), ContentType: "application/json"}),
+			}}},
 		{"cache", "http.request", `{"method":"HEAD","path":"/x","cache":{"key":"x","ttl":"1h"}}`,
 			&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "HEAD", Path: "/x"}, Cache: &tasks.Cache{Key: "x", TTL: time.Hour}}},
 

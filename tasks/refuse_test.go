@@ -216,6 +216,28 @@ func refusals() []refusal {
 		{"malformed first", "db.transaction", `{"operations":[{"op":"select_one","table":"no such"},{"op":"select_one","table":"users","where":7}]}`, "400 /args/operations/1/where wrong_type"},
 
 		// Calls.
+		{"no steps", "ws.exchange", `{"path":"/ws","steps":[]}`, "422 /args/steps required"},
+		{"too many steps", "ws.exchange", `{"path":"/ws","steps":[` + strings.Repeat(`{"send":1},`, 100) + `{"send":1}]}`, "422 /args/steps too_long"},
+		{"neither send nor receive", "ws.exchange", `{"path":"/ws","steps":[{}]}`, "422 /args/steps/0 invalid_value"},
+		{"send and receive", "ws.exchange", `{"path":"/ws","steps":[{"send":1,"receive":{}}]}`, "422 /args/steps/0 invalid_value"},
+		{"unknown field of a step", "ws.exchange", `{"path":"/ws","steps":[{"ping":1}]}`, "400 /args/steps/0/ping unknown_field"},
+		{"count", "ws.exchange", `{"path":"/ws","steps":[{"receive":{"count":0}}]}`, "422 /args/steps/0/receive/count out_of_range"},
+		{"match", "ws.exchange", `{"path":"/ws","steps":[{"receive":{"match":7}}]}`, "422 /args/steps/0/receive/match not_allowed"},
+		{"receive timeout", "ws.exchange", `{"path":"/ws","steps":[{"receive":{"timeout":"0s"}}]}`, "422 /args/steps/0/receive/timeout out_of_range"},
+		{"base64 of a message", "ws.exchange", `{"path":"/ws","steps":[{"send":{"$base64":"?"}}]}`, "422 /args/steps/0/send/$base64 invalid_value"},
+		{"path out", "ws.exchange", `{"path":"//evil","steps":[{"send":1}]}`, "422 /args/path invalid_value"},
+		{"header of the handshake", "ws.exchange", `{"path":"/ws","headers":{"Sec-WebSocket-Key":"a"},"steps":[{"send":1}]}`, "422 /args/headers/Sec-WebSocket-Key not_allowed"},
+		{"subprotocol", "ws.exchange", `{"path":"/ws","subprotocols":["a b"],"steps":[{"send":1}]}`, "422 /args/subprotocols/0 invalid_value"},
+		{"unknown client", "ws.exchange", `{"client":"cmr","path":"/ws","steps":[{"send":1}]}`, "422 /args/client unknown_client"},
+		{"no requests", "http.batch", `{"requests":[]}`, "422 /args/requests required"},
+		{"too many requests", "http.batch", `{"requests":[` + strings.Repeat(`{"method":"GET","path":"/"},`, 1000) + `{"method":"GET","path":"/"}]}`, "422 /args/requests too_many"},
+		{"max_concurrent", "http.batch", `{"requests":[{"method":"GET","path":"/"}],"max_concurrent":0}`, "422 /args/max_concurrent out_of_range"},
+		{"on_error", "http.batch", `{"requests":[{"method":"GET","path":"/"}],"on_error":"ignore"}`, "422 /args/on_error not_allowed"},
+		{"unknown client", "http.batch", `{"client":"cmr","requests":[{"method":"GET","path":"/"}]}`, "422 /args/client unknown_client"},
+		{"unknown client of a request", "http.batch", `{"requests":[{"method":"GET","path":"/"},{"client":"cmr","method":"GET","path":"/"}]}`, "422 /args/requests/1/client unknown_client"},
+		{"unknown field of a request", "http.batch", `{"requests":[{"method":"GET","path":"/","url":"http://evil/"}]}`, "400 /args/requests/0/url unknown_field"},
+		{"request that is none", "http.batch", `{"requests":["GET /"]}`, "400 /args/requests/0 wrong_type"},
+		{"several bad requests", "http.batch", `{"requests":[{"method":"TRACE","path":"/"},{"method":"GET","path":"/../a"}]}`, "422 /args/requests/0/method not_allowed, 422 /args/requests/1/path dot_segments"},
 		{"url", "http.request", `{"url":"http://evil/","method":"GET","path":"/"}`, "400 /args/url unknown_field"},
 		{"unknown client", "http.request", `{"client":"cmr","method":"GET","path":"/"}`, "422 /args/client unknown_client"},
 		{"nothing", "http.request", `{}`, "422 /args/method required, 422 /args/path required"},
@@ -257,7 +279,7 @@ func refusals() []refusal {
 		{"fail of nothing", "system.noop", `{"fail":""}`, "422 /args/fail invalid_value"},
 		{"fail at length", "system.noop", `{"fail":"` + strings.Repeat("x", 1025) + `"}`, "422 /args/fail too_long"},
 	}
-	for _, kind := range []string{"http.batch", "ws.exchange", "cache.warm", "system.health"} {
+	for _, kind := range []string{"cache.warm", "system.health"} {
 		refused = append(refused, refusal{"kind to come", kind, `{}`, "422 /kind unknown_kind"})
 	}
 	for _, kind := range []string{"db.update_one", "db.update_many", "db.delete_one", "db.delete_many"} {

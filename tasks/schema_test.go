@@ -40,6 +40,16 @@ func kinds() []described {
 			tasks.QueryResult{RowsAffected: &one}, tasks.QueryResult{Rows: &[]json.RawMessage{row}, RowsAffected: &one}}},
 		{tasks.DBTransaction, tasks.TransactionArgs{}, tasks.TransactionResult{}, []any{tasks.TransactionResult{Results: []json.RawMessage{row, row}}}},
 		{tasks.HTTPRequest, tasks.HTTPRequestArgs{}, tasks.HTTPResult{}, []any{tasks.HTTPResult{Status: 200, Headers: map[string]string{"etag": "x"}, Text: &text, Sends: 1}}},
+		{tasks.HTTPBatch, tasks.HTTPBatchArgs{}, tasks.HTTPBatchResult{}, []any{tasks.HTTPBatchResult{
+			Responses: []json.RawMessage{
+				json.RawMessage(`{"status":200,"headers":{},"text":"","duration_ms":1,"cached":false,"sends":1}`),
+				json.RawMessage(`{"error":{"code":"upstream_status","message":"it answered 404"}}`), json.RawMessage("null"),
+			}, Succeeded: 1, Failed: 1,
+		}}},
+		{tasks.WSExchange, tasks.WSExchangeArgs{}, tasks.WSExchangeResult{}, []any{
+			tasks.WSExchangeResult{Received: []json.RawMessage{}, CloseCode: 1000},
+			tasks.WSExchangeResult{Received: []json.RawMessage{json.RawMessage(`{"a":1}`), json.RawMessage(`"hi"`)}, Skipped: 1, CloseCode: 4000, Subprotocol: "v1"},
+		}},
 		{tasks.SystemNoop, tasks.NoopArgs{}, tasks.NoopResult{}, []any{tasks.NoopResult{}}},
 	}
 }
@@ -220,7 +230,7 @@ func TestDefinitions(t *testing.T) {
 	want := map[tasks.Effect][]tasks.Kind{
 		tasks.EffectNone:     {tasks.DBSelectOne, tasks.DBSelectMany, tasks.SystemNoop},
 		tasks.EffectDatabase: {tasks.DBInsertOne, tasks.DBInsertMany, tasks.DBUpdateOne, tasks.DBUpdateMany, tasks.DBDeleteOne, tasks.DBDeleteMany, tasks.DBQuery, tasks.DBTransaction},
-		tasks.EffectUpstream: {tasks.HTTPRequest},
+		tasks.EffectUpstream: {tasks.HTTPRequest, tasks.HTTPBatch, tasks.WSExchange},
 	}
 	if diff := cmp.Diff(want, effects); diff != "" {
 		t.Errorf("effects: -want +got\n%s", diff)

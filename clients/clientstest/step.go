@@ -8,12 +8,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // Exchange is one request that an Upstream is about to answer.
 type Exchange struct {
 	W        http.ResponseWriter
 	Record   Record
+	request  *http.Request
 	upstream *Upstream
 	gone     <-chan struct{} // closed when the caller's connection or stream ended
 }
@@ -120,10 +123,11 @@ func Endless(size int64, announced bool) Step {
 	}
 }
 
-// GzipBomb answers 200 with a compressed body that decodes to size zeros.
-func GzipBomb(size int64) Step {
+// GzipBomb answers a status with a compressed body that decodes to size zeros.
+func GzipBomb(status int, size int64) Step {
 	return func(x *Exchange) {
 		x.W.Header().Set("Content-Encoding", "gzip")
+		x.W.WriteHeader(status)
 		zw := gzip.NewWriter(x.W)
 		zeros(x, zw, size)
 		_ = zw.Close()
@@ -150,6 +154,35 @@ func Gzipped(body string) Step {
 		_, _ = io.WriteString(zw, body)
 		_ = zw.Close()
 	}
+}
+
+// Zstd is Gzipped with zstd.
+func Zstd(body string) Step {
+	return func(x *Exchange) {
+		x.W.Header().Set("Content-Encoding", "zstd")
+		zw := newZstd(x.W)
+		_, _ = io.WriteString(zw, body)
+		_ = zw.Close()
+	}
+}
+
+// ZstdBomb is GzipBomb with zstd.
+func ZstdBomb(status int, size int64) Step {
+	return func(x *Exchange) {
+		x.W.Header().Set("Content-Encoding", "zstd")
+		x.W.WriteHeader(status)
+		zw := newZstd(x.W)
+		zeros(x, zw, size)
+		_ = zw.Close()
+	}
+}
+
+func newZstd(w io.Writer) *zstd.Encoder {
+	zw, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return zw
 }
 
 // HugeHeaders answers 200 with headers of about size bytes.

@@ -27,8 +27,9 @@ type Case struct {
 	Dedupe  bool // the upstream honours Idempotency-Key, and the Config says so
 	Warm    bool // one request to /warm first, so that a kept connection is there
 	Script  []Step
-	HTTP1   bool // for HTTP/1.1 only
-	HTTP2   bool // for HTTP/2 only
+	Tokens  []Step // the upstream's script for /token
+	HTTP1   bool   // for HTTP/1.1 only
+	HTTP2   bool   // for HTTP/2 only
 
 	Cancel error // cause that cancels the call once the upstream has the request
 
@@ -58,7 +59,7 @@ func Run(t *testing.T, open func(*testing.T, clients.Config) Caller) {
 	for _, wire := range wires {
 		t.Run(wire.name, func(t *testing.T) {
 			t.Parallel()
-			for _, c := range Cases() {
+			for _, c := range append(Cases(), authCases()...) {
 				if http1 := wire.proto == "HTTP/1.1"; c.HTTP1 && !http1 || c.HTTP2 && http1 {
 					continue
 				}
@@ -87,6 +88,9 @@ func Run(t *testing.T, open func(*testing.T, clients.Config) Caller) {
 	}
 }
 
+// tokenPath is where the upstream issues tokens.
+const tokenPath = "/token"
+
 func runCase(t *testing.T, c Case, u *Upstream, caller Caller, proto string) {
 	t.Helper()
 	if c.Warm {
@@ -98,10 +102,12 @@ func runCase(t *testing.T, c Case, u *Upstream, caller Caller, proto string) {
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	script := slices.Clone(c.Script)
+	script, tokens := slices.Clone(c.Script), slices.Clone(c.Tokens)
 	if c.Cancel != nil {
-		for i, step := range script {
-			script[i] = func(x *Exchange) { cancel(c.Cancel); step(x) }
+		for _, steps := range [][]Step{script, tokens} {
+			for i, step := range steps {
+				steps[i] = func(x *Exchange) { cancel(c.Cancel); step(x) }
+			}
 		}
 	}
 	r := c.Request
@@ -109,11 +115,12 @@ func runCase(t *testing.T, c Case, u *Upstream, caller Caller, proto string) {
 		r.Path = "/x"
 	}
 	u.On(r.Path, script...)
+	u.On(tokenPath, tokens...)
 	resp, err := caller.Do(ctx, r)
 
 	sends := 0
 	for _, record := range u.Requests() {
-		if record.Target == "/warm" {
+		if record.Target == "/warm" || record.Target == tokenPath {
 			continue
 		}
 		sends++

@@ -161,7 +161,7 @@ func (u *Upstream) serve(w http.ResponseWriter, r *http.Request) {
 	x := &Exchange{W: w, Record: Record{
 		Method: r.Method, Target: r.RequestURI, Header: r.Header.Clone(), Body: body,
 		Conn: conn.number, Nth: int(conn.requests.Add(1)), Proto: r.Proto,
-	}, upstream: u, gone: r.Context().Done()}
+	}, request: r, upstream: u, gone: r.Context().Done()}
 	u.next(r.URL.EscapedPath(), x)(x)
 }
 

@@ -37,6 +37,7 @@ func Run(t *testing.T, h Harness) {
 		"a slow target takes no more than it may": bulkheads,
 		"room for a quick target is waited for":   quickTarget,
 		"others' parked jobs start too":           adopted,
+		"a gate lets parked jobs start":           gated,
 		"a full target does not seal":             fullSeal,
 	} {
 		t.Run(name, func(t *testing.T) {

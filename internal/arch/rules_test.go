@@ -31,6 +31,8 @@ var packageRules = []packageRule{
 	{path: "store", imports: []string{"job", "cache", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn", "internal/sqltext"}},
 	{path: "clients", imports: []string{"job", "cache", "httpop"}},
 
+	{path: "fleet", imports: []string{"job", "clients"}, why: "it is the gate that clients asks: limits and breakers that processes share"},
+
 	// The faces of the process.
 	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
 	{path: "observe", imports: []string{"job", "cache", "dbop"}, why: "labels are the product's own words, not free text"},
@@ -91,8 +93,9 @@ var vendorRules = []vendorRule{
 	{path: "github.com/go-sql-driver/mysql", imports: []string{"internal/mysqlconn"}, why: "only behind the guard that cancels statements and ends failed transactions"},
 	{path: "modernc.org/sqlite", imports: []string{"internal/sqliteconn"}},
 	{path: "github.com/hibiken/asynq", imports: []string{"dispatch"}},
-	{path: "github.com/redis/go-redis", imports: []string{"dispatch", "cache"}, why: "doorbells, and the second level of the cache"},
+	{path: "github.com/redis/go-redis", imports: []string{"dispatch", "cache", "fleet"}, why: "doorbells, the second level of the cache, and what the fleet shares of limits and breakers"},
 	{path: "github.com/maypok86/otter", imports: []string{"cache"}},
+	{path: "github.com/failsafe-go/failsafe-go", imports: []string{"fleet"}, why: "the circuit breaker of one process, for while there is no Redis"},
 	{path: "github.com/labstack/echo", imports: []string{"api"}},
 	{path: "github.com/prometheus/client_golang", imports: []string{"observe"}},
 	{path: "github.com/alecthomas/kong", imports: []string{"app", "cli"}},
@@ -100,6 +103,9 @@ var vendorRules = []vendorRule{
 	{path: "github.com/go-json-experiment/json", imports: []string{"internal/strictjson"}},
 	{path: "github.com/go-json-experiment/json/jsontext", imports: []string{"internal/strictjson", "dbop", "tasks"}, why: "values whose type is not known before they are read are read token by token"},
 	{path: "github.com/cenkalti/backoff", imports: []string{"clients", "store"}, why: "retries inside one attempt; retries of jobs are the ledger's"},
+	{path: "github.com/coder/websocket", imports: []string{"clients", "clients/clientstest"}},
+	{path: "golang.org/x/oauth2", imports: []string{"clients"}},
+	{path: "github.com/klauspost/compress", imports: []string{"clients", "clients/clientstest"}, why: "zstd answers of upstreams; gzip is the standard library's"},
 	{path: "golang.org/x/time", imports: []string{anyPackage}},
 
 	{path: "go.uber.org/goleak", tests: true},

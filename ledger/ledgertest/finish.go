@@ -24,6 +24,8 @@ func finishTests() tests {
 		"retention":                           finishRetention,
 		"text that no database can hold":      finishBadText,
 		"nothing":                             finishNothing,
+		"what a run has got done stays":       finishPartial,
+		"progress":                            finishProgress,
 	}
 }
 
@@ -50,6 +52,64 @@ func finishEach(f *fixture) {
 			}
 		}
 	}
+}
+
+// finishPartial: what a run leaves besides a failure is for the next one, until
+// the args are replaced.
+func finishPartial(f *fixture) {
+	f.start()
+	w := f.join()
+	id := f.accept(1, nil)[0]
+	want := func(when, result string) {
+		f.t.Helper()
+		f.due(id)
+		jobs := f.claim(w, id)
+		if len(jobs) != 1 || string(jobs[0].Result) != result {
+			f.t.Fatalf("%s: claimed %+v, want the result %q", when, jobs, result)
+		}
+	}
+	finish := func(o job.Outcome) {
+		f.t.Helper()
+		got := f.get(id)
+		o.Job, o.Epoch = id, got.Epoch
+		if _, err := f.Finish(f.t.Context(), []job.Outcome{o}); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	want("at first", "")
+	finish(job.Outcome{State: job.Retry, Result: []byte(`{"done":1}`)})
+	want("after a retry", `{"done":1}`)
+	finish(job.Outcome{State: job.Parked, Parked: job.WaitPool, ParkedOn: "database main", Unrun: true})
+	want("after a park that ran nothing", `{"done":1}`)
+	finish(job.Outcome{State: job.Archived, Result: []byte(`{"done":2}`)})
+	_, err := f.Revive(f.t.Context(), id, nil)
+	f.check(err)
+	want("after a retry by hand", `{"done":2}`)
+	finish(job.Outcome{State: job.Unknown})
+	_, err = f.Revive(f.t.Context(), id, []byte(`{"other":"args"}`))
+	f.check(err)
+	want("after a retry by hand with other args", "")
+}
+
+func finishProgress(f *fixture) {
+	f.start()
+	w := f.join()
+	id := f.accept(1, nil)[0]
+	report := func(epoch int64, p job.Progress) {
+		f.t.Helper()
+		f.check(f.ReportProgress(f.t.Context(), []job.ProgressReport{{Job: id, Epoch: epoch, Progress: p}, {Job: job.NewID(), Epoch: 1}}))
+	}
+	report(0, job.Progress{Done: 9})
+	if got := f.get(id).Progress; got != nil {
+		f.t.Errorf("progress of a job that does not run = %+v, want none", got)
+	}
+	f.claim(w, id)
+	report(1, job.Progress{Done: 1, Total: 3, Message: "half\x00way"})
+	report(2, job.Progress{Done: 9})
+	if got, want := f.get(id).Progress, (job.Progress{Done: 1, Total: 3, Message: "half\uFFFDway"}); got == nil || *got != want {
+		f.t.Errorf("progress = %+v, want %+v", got, want)
+	}
+	f.check(f.ReportProgress(f.t.Context(), nil))
 }
 
 func finishDelay(f *fixture) {

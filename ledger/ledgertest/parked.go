@@ -39,16 +39,27 @@ func parkedClaimed(f *fixture) {
 		}
 	}
 	other := f.accept(1, nil)[0]
-	f.run(w, other, job.Outcome{State: job.Parked, Parked: job.WaitBreaker, ParkedOn: "client crm", Delay: time.Hour})
+	j := f.run(w, other, job.Outcome{State: job.Parked, Parked: job.WaitBreaker, ParkedOn: "client crm", Delay: time.Hour})
+	if want := "for the circuit breaker of client crm to let it through, at the latest until the time given"; j.WaitingOn.Detail != want || j.Attempt != 0 {
+		f.t.Errorf("job = %+v waiting on %+v, want %s, and no attempt counted", j, j.WaitingOn, want)
+	}
+	limited := f.accept(1, nil)[0]
+	j = f.run(w, limited, job.Outcome{State: job.Parked, Parked: job.WaitRateLimit, ParkedOn: "client mail", Delay: time.Hour})
+	if want := "for the rate limit of client mail to let it through, at the latest until the time given"; j.WaitingOn.Detail != want {
+		f.t.Errorf("job waits on %+v, want %s", j.WaitingOn, want)
+	}
 
-	on, err := f.ParkedOn(f.t.Context(), []string{"database main", "database other", "client crm"})
-	if f.check(err); !slices.Equal(on, []string{"database main"}) {
-		f.t.Errorf("ParkedOn() = %q, want only the target without room", on)
+	on, err := f.ParkedOn(f.t.Context(), []string{"database main", "database other", "client crm", "client mail"})
+	slices.Sort(on)
+	if f.check(err); !slices.Equal(on, []string{"client crm", "client mail", "database main"}) {
+		f.t.Errorf("ParkedOn() = %q, want the targets for which jobs wait", on)
 	}
 	counts, err := f.CountParkedOn(f.t.Context())
-	if f.check(err); !maps.Equal(counts, map[string]int{"database main": 4, "client crm": 1}) {
-		f.t.Errorf("CountParkedOn() = %v, want 4 on database main and 1 on client crm", counts)
+	if f.check(err); !maps.Equal(counts, map[string]int{"database main": 4, "client crm": 1, "client mail": 1}) {
+		f.t.Errorf("CountParkedOn() = %v, want 4 on database main and 1 on each client", counts)
 	}
+	f.wantParked(w, "default", "client crm", 10, other)
+	f.wantParked(w, "default", "client mail", 10, limited)
 
 	f.wantParked(w, "default", "database other", 10)
 	f.wantParked("stranger", "default", "database main", 10)
@@ -93,7 +104,7 @@ func parkedLeft(f *fixture) {
 		"in isolation":              "UPDATE asyncops_jobs SET crashes = 2 WHERE id = '%s'",
 		"past its deadline":         "UPDATE asyncops_jobs SET deadline = 1 WHERE id = '%s'",
 		"expired before it began":   "UPDATE asyncops_jobs SET expires_at = 1 WHERE id = '%s'",
-		"for another reason":        "UPDATE asyncops_jobs SET parked = 'breaker' WHERE id = '%s'",
+		"for another reason":        "UPDATE asyncops_jobs SET parked = 'no_worker' WHERE id = '%s'",
 		"in a queue that is paused": "UPDATE asyncops_jobs SET queue = 'low' WHERE id = '%s'",
 	} {
 		id := f.accept(1, nil)[0]

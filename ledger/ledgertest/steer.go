@@ -106,7 +106,7 @@ func revive(f *fixture) {
 		got, err := f.Revive(f.t.Context(), id, nil)
 		f.check(err)
 		want := job.Job{
-			ID: id, Kind: "test", Queue: "default", State: job.Pending, Args: json.RawMessage(`{"a": 1}`), MaxAttempts: 10,
+			ID: id, Kind: "test", Queue: "default", State: job.Pending, Args: json.RawMessage(`{"a": 1}`), Result: json.RawMessage(`1`), MaxAttempts: 10,
 			Generation: 1, Epoch: 3, Delivery: job.AtLeastOnce, CreatedAt: got.CreatedAt, RunAt: got.RunAt, Worker: w, WaitingOn: got.WaitingOn,
 		}
 		f.equal(*got, want)

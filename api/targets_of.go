@@ -1,0 +1,88 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/tasks"
+)
+
+// unreadable is the name, which no target can have, of the target of a job
+// whose args cannot be read.
+const unreadable = "?"
+
+// permitTask answers 403 unless the key may use the task's targets.
+func (p *principal) permitTask(task tasks.Task) error {
+	switch t := task.(type) {
+	case *tasks.DB:
+		return limited(p.databases, "database", t.Database)
+	case *tasks.Transaction:
+		return limited(p.databases, "database", t.Database)
+	case *tasks.HTTP:
+		return limited(p.clients, "client", t.Client)
+	case *tasks.Exchange:
+		return limited(p.clients, "client", t.Client)
+	case *tasks.Batch:
+		return p.permitClients(t.Clients())
+	}
+	return nil
+}
+
+func (p *principal) permitClients(names []string) error {
+	for _, name := range names {
+		if err := limited(p.clients, "client", name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// permitTargets answers 403 unless the key may use the targets of a stored job.
+func (s *Server) permitTargets(p *principal, j *job.Job) error {
+	var args struct {
+		Database string `json:"database"`
+		Client   string `json:"client"`
+		Requests []struct {
+			Client string `json:"client"`
+		} `json:"requests"`
+	}
+	family, _, _ := strings.Cut(j.Kind, ".")
+	if family != "db" && family != "http" && family != "ws" {
+		return nil
+	}
+	if err := json.Unmarshal(j.Args, &args); err != nil {
+		args.Database, args.Client, args.Requests = unreadable, unreadable, nil
+	}
+	if family == "db" {
+		if target, ok := s.deps.Targets.Database(args.Database); ok {
+			return limited(p.databases, "database", target.Name)
+		}
+		return limited(p.databases, "database", orUnreadable(args.Database))
+	}
+	names := []string{args.Client}
+	if j.Kind == string(tasks.HTTPBatch) && len(args.Requests) > 0 {
+		names = names[:0]
+		for _, r := range args.Requests {
+			if r.Client == "" {
+				r.Client = args.Client
+			}
+			names = append(names, r.Client)
+		}
+	}
+	for i, name := range names {
+		if target, ok := s.deps.Targets.Client(name); ok {
+			names[i] = target.Name
+		} else {
+			names[i] = orUnreadable(name)
+		}
+	}
+	return p.permitClients(names)
+}
+
+func orUnreadable(name string) string {
+	if name == "" {
+		return unreadable
+	}
+	return name
+}

@@ -1,0 +1,96 @@
+package clients_test
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asyncops/asyncops/clients"
+	"github.com/asyncops/asyncops/httpop"
+)
+
+// inFlight is how many calls the benchmarks have under way.
+const inFlight = 64
+
+// BenchmarkGet calls an upstream on loopback with a Client and, for
+// comparison, with a bare http.Transport of the same size. ratio runs both in
+// turn and reports how much of the bare one's throughput a Client reaches.
+func BenchmarkGet(b *testing.B) {
+	u := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":7,"name":"Ada","email":"ada@example.com"}`)
+	}))
+	defer u.Close()
+	bare, closeBare := bareGet(b, u.URL)
+	defer closeBare()
+	c := openBench(b, u.URL)
+	get := httpop.Request{Method: "GET", Path: "/users/7"}
+	client := func() error { _, err := c.Do(b.Context(), get); return err }
+	b.Run("bare", func(b *testing.B) { callAll(b, b.N, bare) })
+	b.Run("client", func(b *testing.B) { callAll(b, b.N, client) })
+	b.Run("ratio", func(b *testing.B) {
+		const turns = 8 // what disturbs the machine disturbs both
+		var took [2]time.Duration
+		for range turns {
+			for i, call := range []func() error{bare, client} {
+				began := time.Now()
+				callAll(b, max(b.N/turns, 1), call)
+				took[i] += time.Since(began)
+			}
+		}
+		b.ReportMetric(took[0].Seconds()/took[1].Seconds(), "ratio")
+	})
+}
+
+// callAll makes n calls, inFlight at a time.
+func callAll(b *testing.B, n int, call func() error) {
+	b.Helper()
+	b.ReportAllocs()
+	var left atomic.Int64
+	left.Store(int64(n))
+	var workers sync.WaitGroup
+	for range inFlight {
+		workers.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := call(); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
+
+func bareGet(b *testing.B, base string) (get func() error, stop func()) {
+	b.Helper()
+	transport := &http.Transport{
+		DialContext: (&net.Dialer{}).DialContext, MaxIdleConns: inFlight, MaxIdleConnsPerHost: inFlight, MaxConnsPerHost: inFlight, DisableCompression: true,
+	}
+	client := &http.Client{Transport: transport, Timeout: time.Minute}
+	return func() error {
+		resp, err := client.Get(base + "/users/7")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		_, err = io.ReadAll(resp.Body)
+		return err
+	}, transport.CloseIdleConnections
+}
+
+func openBench(b *testing.B, base string) *clients.Client {
+	b.Helper()
+	c, err := clients.Open(clients.Config{Name: "up", BaseURL: base, AllowNetworks: loopback, Pool: clients.Pool{MaxIdle: inFlight, MaxConnections: inFlight}}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.Close)
+	return c
+}
