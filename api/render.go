@@ -66,7 +66,13 @@ func appendJob(b []byte, j *job.Job, v view) []byte {
 	b = appendTime(b, `,"started_at":`, j.StartedAt)
 	b = appendTime(b, `,"finished_at":`, j.FinishedAt)
 	b = appendWaitingOn(b, j.WaitingOn)
-	b = append(b, `,"progress":null,"workflow":null,"schedule":null,"links":`...)
+	b = append(b, `,"progress":null,"workflow":null,"schedule":`...)
+	if j.Schedule == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendString(b, j.Schedule)
+	}
+	b = append(b, `,"links":`...)
 	b = appendLinks(b, j, large && v.payload)
 	return append(b, '}')
 }

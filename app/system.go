@@ -17,6 +17,7 @@ import (
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dispatch"
 	"github.com/asyncops/asyncops/handlers"
+	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/lifecycle"
 	"github.com/asyncops/asyncops/observe"
@@ -44,6 +45,7 @@ type system struct {
 	upstreams map[string]*clients.Client
 	targets   targets
 	sights    *sights
+	schedules []job.Schedule // of the configuration
 
 	checks  []observe.Check
 	parts   []lifecycle.Part
@@ -55,9 +57,12 @@ type system struct {
 func open(cfg *config.Config, log *slog.Logger, name string) (*system, error) {
 	s := &system{cfg: cfg, log: log, sights: newSights()}
 	s.metrics = observe.New(observe.Build{Version: Version()}, s.labels())
-	err := errors.Join(s.openRedis(), s.openLedger(name), s.openTargets(name))
+	err := settings(errors.Join(s.openRedis(), s.openLedger(name), s.openTargets(name)))
+	if err == nil {
+		err = s.openSchedules()
+	}
 	if err != nil {
-		return nil, errors.Join(settings(err), s.close())
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
@@ -197,12 +202,14 @@ func (s *system) lookAtTargets(ctx context.Context) error {
 	return nil
 }
 
-// addScheduler adds the relay and the keeper, and the figures that only a
+// addScheduler adds the relay, the keeper and what fires schedules, and the figures that only a
 // scheduler exposes.
 func (s *system) addScheduler() {
 	s.relay = dispatch.NewRelay(dispatch.RelayConfig{}, s.ledger, s.broker, s.bus, s.log)
 	s.add("relay", s.relay.Run)
 	s.add("keeper", dispatch.NewKeeper(s.ledger, s.bus, s.metrics, s.log).Run)
+	s.add("schedules", s.fireSchedules)
+	s.sources.ScheduleLag = s.scheduleLag
 	s.sources.Backlogs, s.sources.Parked, s.sources.Workers = s.backlogs, s.ledger.Parked, s.workers
 	s.sources.RelayLag = func(context.Context) (time.Duration, error) { return s.relay.Lag(), nil }
 	s.sources.Drift = s.drift

@@ -59,11 +59,9 @@ func (s *Spec) Next(after, anchor time.Time) time.Time {
 }
 
 func (s *Spec) nextEvery(after, anchor time.Time) time.Time {
-	passed := after.Sub(anchor)
-	if passed < 0 {
-		return anchor.Add(s.every).UTC()
-	}
-	return anchor.Add((passed/s.every + 1) * s.every).UTC()
+	every, from := s.every.Microseconds(), anchor.UnixMicro()
+	passed := floor(after.UnixMicro()-from, every) // the difference of two times may be more than a time.Duration holds
+	return time.UnixMicro(from + (max(passed, 0)+1)*every).UTC()
 }
 
 func instant(unix int64) time.Time { return time.Unix(unix, 0).UTC() }
@@ -154,7 +152,7 @@ func bitFrom(set uint64, from int64) int64 {
 	return int64(bits.TrailingZeros64(set >> from << from))
 }
 
-// floor is a/b, rounded down.
+// floor is a/b, rounded down; b is positive.
 func floor(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {
