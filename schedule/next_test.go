@@ -134,8 +134,8 @@ func TestBadSpecs(t *testing.T) {
 	tests := []struct{ cron, zone, pointer, code, says string }{
 		{"", "UTC", "/cron", schedule.CodeInvalidCron, "empty"},
 		{" ", "UTC", "/cron", schedule.CodeInvalidCron, "empty"},
-		{"* * * *", "UTC", "/cron", schedule.CodeInvalidCron, "4 fields"},
-		{"* * * * * * *", "UTC", "/cron", schedule.CodeInvalidCron, "7 fields"},
+		{"* * * *", "UTC", "/cron", schedule.CodeInvalidCron, "but 4"},
+		{"* * * * * * *", "UTC", "/cron", schedule.CodeInvalidCron, "but 7"},
 		{"60 * * * *", "UTC", "/cron", schedule.CodeInvalidCron, "minute"},
 		{"* 24 * * *", "UTC", "/cron", schedule.CodeInvalidCron, "hour"},
 		{"* * 0 * *", "UTC", "/cron", schedule.CodeInvalidCron, "day of the month"},

@@ -133,7 +133,7 @@ func parseCron(text string) (*Spec, error) {
 // over: empty items, a star that begins a range, signs.
 func checkFields(fields []string) error {
 	if len(fields) != 5 && len(fields) != 6 {
-		return fmt.Errorf("has %d fields; write 5 (minute hour day month weekday) or 6 (second first)", len(fields))
+		return fmt.Errorf("does not have 5 or 6 fields, but %d; write 5 (minute hour day month weekday) or 6 (second first)", len(fields))
 	}
 	six := cron.NewParser(cron.Second | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 	for i, field := range fields {
