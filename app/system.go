@@ -209,6 +209,9 @@ func (s *system) addScheduler() {
 	s.add("relay", s.relay.Run)
 	s.add("keeper", dispatch.NewKeeper(s.ledger, s.bus, s.metrics, s.log).Run)
 	s.add("schedules", s.fireSchedules)
+	for name, target := range s.databases {
+		s.add("effects of "+name, func(ctx context.Context) error { return target.Prune(ctx, s.effectsKept) })
+	}
 	s.sources.ScheduleLag = s.scheduleLag
 	s.sources.Backlogs, s.sources.Parked, s.sources.Workers = s.backlogs, s.ledger.Parked, s.workers
 	s.sources.RelayLag = func(context.Context) (time.Duration, error) { return s.relay.Lag(), nil }
