@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,6 +105,25 @@ func (p *principal) permitTask(task tasks.Task) error {
 		return limited(p.databases, "database", t.Database)
 	case *tasks.HTTP:
 		return limited(p.clients, "client", t.Client)
+	case *tasks.Health:
+		return p.permitHealth(t)
+	}
+	return nil
+}
+
+// permitHealth lets a key that is limited to databases or clients look at those
+// alone.
+func (p *principal) permitHealth(t *tasks.Health) error {
+	if p.databases == nil && p.clients == nil {
+		return nil
+	}
+	if len(t.Targets) == 0 {
+		return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets; name those to look at")
+	}
+	for _, name := range t.Targets {
+		if !slices.Contains(p.databases, name) && !slices.Contains(p.clients, name) {
+			return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets, and %s is none of them", clip(name))
+		}
 	}
 	return nil
 }

@@ -35,7 +35,29 @@ func (s *system) openSchedules() error {
 	if len(problems) > 0 {
 		return problems
 	}
+	named := func(c job.Schedule) bool { return c.Name == healthSchedule }
+	if s.cfg.Health.Enabled && !slices.ContainsFunc(s.schedules, named) {
+		s.schedules = append(s.schedules, s.healthJobs())
+	}
 	return nil
+}
+
+// healthSchedule is the name of the schedule that looks at all targets, unless
+// the configuration has one of that name.
+const healthSchedule = "system-health"
+
+// healthJobs is the schedule that looks at all targets from one worker, so that
+// the ledger has a history of it. Every process looks for itself, too.
+func (s *system) healthJobs() job.Schedule {
+	queue := config.DefaultQueue
+	if _, ok := s.cfg.Queues["low"]; ok {
+		queue = "low"
+	}
+	return job.Schedule{
+		Name: healthSchedule, Source: job.SourceConfig, Cron: "@every " + s.cfg.Health.Interval.Std().String(), Timezone: "UTC",
+		Template: json.RawMessage(`{"kind":"system.health","queue":"` + queue + `","max_attempts":1,"retention":"1h"}`),
+		Missed:   job.MissedSkip, Overlap: job.OverlapSkip,
+	}
 }
 
 // scheduleProblems names the settings beneath setting that err is about.

@@ -178,8 +178,8 @@ func (s *system) addTargets() {
 	for name, target := range s.databases {
 		s.add("database "+name, target.Watch)
 	}
-	if s.cfg.Health.Enabled {
-		s.checks = append(s.checks, s.targetChecks()...)
+	if checks := s.targetChecks(); s.cfg.Health.Enabled {
+		s.checks = append(s.checks, checks...)
 	}
 	s.sources.DatabasePools, s.sources.ClientPools = s.databasePools, s.clientPools
 	s.sources.Targets = s.sights.up
@@ -219,7 +219,7 @@ func (s *system) addScheduler() {
 }
 
 func (s *system) addWorker() error {
-	h := handlers.New(s.targets, interfaces[handlers.Database](s.databases), interfaces[handlers.Upstream](s.upstreams))
+	h := handlers.New(s.targets, interfaces[handlers.Database](s.databases), interfaces[handlers.Upstream](s.upstreams)).WithLooker(looker{s})
 	w, err := dispatch.NewWorker(dispatch.WorkerConfig{
 		Queues: s.workerQueues(), Strict: s.cfg.Worker.Strict, Concurrency: s.cfg.Worker.Concurrency,
 		ShutdownTimeout: s.cfg.Worker.ShutdownTimeout.Std(), Version: Version(), Bulkheads: s.bulkheads(h), PoolsFunc: s.poolUses,

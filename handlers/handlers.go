@@ -39,6 +39,7 @@ type Handlers struct {
 	targets   tasks.Targets
 	databases map[string]Database
 	upstreams map[string]Upstream
+	looker    Looker // nil: no system.health
 }
 
 // New returns the handlers of what is configured. targets must know the same
@@ -70,6 +71,8 @@ func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
 		return h.transaction(ctx, j, task)
 	case *tasks.HTTP:
 		return h.request(ctx, j, task)
+	case *tasks.Health:
+		return h.health(ctx, task)
 	case *tasks.Noop:
 		return noop(ctx, task)
 	}

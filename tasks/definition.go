@@ -22,6 +22,7 @@ const (
 	DBDeleteMany  Kind = "db.delete_many"
 	DBTransaction Kind = "db.transaction"
 	HTTPRequest   Kind = "http.request"
+	SystemHealth  Kind = "system.health"
 	SystemNoop    Kind = "system.noop"
 )
 
@@ -100,6 +101,7 @@ var entries = []entry{
 	{DBDeleteMany, EffectDatabase, "Delete the rows that match, up to max_affected.", read[DeleteManyArgs]},
 	{DBTransaction, EffectDatabase, "Run several operations of which all happen or none does.", read[TransactionArgs]},
 	{HTTPRequest, EffectUpstream, "Call an API and keep its answer.", read[HTTPRequestArgs]},
+	{SystemHealth, EffectNone, "Look at databases, clients, Redis and the ledger.", read[HealthArgs]},
 	{SystemNoop, EffectNone, "Do nothing, for smoke tests and benchmarks.", read[NoopArgs]},
 }
 

@@ -38,6 +38,9 @@ func kinds() []described {
 		{tasks.DBDeleteMany, tasks.DeleteManyArgs{}, tasks.DeleteManyResult{}, []any{tasks.DeleteManyResult{RowsAffected: 2}}},
 		{tasks.DBTransaction, tasks.TransactionArgs{}, tasks.TransactionResult{}, []any{tasks.TransactionResult{Results: []json.RawMessage{row, row}}}},
 		{tasks.HTTPRequest, tasks.HTTPRequestArgs{}, tasks.HTTPResult{}, []any{tasks.HTTPResult{Status: 200, Headers: map[string]string{"etag": "x"}, Text: &text, Sends: 1}}},
+		{tasks.SystemHealth, tasks.HealthArgs{}, tasks.HealthResult{}, []any{tasks.HealthResult{
+			Status: "down", Targets: []tasks.TargetHealth{{Type: "database", Name: "main", Status: "down", Detail: "no answer in time"}},
+		}}},
 		{tasks.SystemNoop, tasks.NoopArgs{}, tasks.NoopResult{}, []any{tasks.NoopResult{}}},
 	}
 }
@@ -216,7 +219,7 @@ func TestDefinitions(t *testing.T) {
 		}
 	}
 	want := map[tasks.Effect][]tasks.Kind{
-		tasks.EffectNone:     {tasks.DBSelectOne, tasks.DBSelectMany, tasks.SystemNoop},
+		tasks.EffectNone:     {tasks.DBSelectOne, tasks.DBSelectMany, tasks.SystemHealth, tasks.SystemNoop},
 		tasks.EffectDatabase: {tasks.DBInsertOne, tasks.DBInsertMany, tasks.DBUpdateOne, tasks.DBUpdateMany, tasks.DBDeleteOne, tasks.DBDeleteMany, tasks.DBTransaction},
 		tasks.EffectUpstream: {tasks.HTTPRequest},
 	}
