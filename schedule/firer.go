@@ -48,8 +48,11 @@ const (
 	// busyInterval is the least time between two looks: fires that come close
 	// together share one.
 	busyInterval = 10 * time.Millisecond
-	operation    = 20 * time.Second // of one transaction
-	tellInterval = 10 * time.Second // between lines about one trouble
+	// releaseInterval is the least time between two looks for jobs that waited
+	// for others.
+	releaseInterval = 50 * time.Millisecond
+	operation       = 20 * time.Second // of one transaction
+	tellInterval    = 10 * time.Second // between lines about one trouble
 )
 
 // Firer fires schedules that are due. Any number of them may run on one ledger.
@@ -57,8 +60,9 @@ type Firer struct {
 	cfg   Config
 	specs specs
 
-	released time.Time // when jobs that wait were looked for last
-	told     time.Time // when a trouble was told last; zero while all is well
+	looked    time.Time     // when jobs that wait were looked for last
+	lookAfter time.Duration // how long after that to look again
+	told      time.Time     // when a trouble was told last; zero while all is well
 }
 
 // NewFirer returns a Firer of the configuration.
@@ -86,18 +90,18 @@ func (f *Firer) Run(ctx context.Context) error {
 func (f *Firer) round(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, operation)
 	defer cancel()
-	if err := f.release(ctx); err != nil {
-		return 0, err
-	}
-	wait, ok, err := f.cfg.Ledger.UntilFire(ctx)
+	look, err := f.release(ctx)
 	if err != nil {
 		return 0, err
 	}
+	wait, ok, err := f.cfg.Ledger.UntilFire(ctx)
 	switch {
+	case err != nil:
+		return 0, err
 	case !ok:
-		return idleInterval, nil
+		return look, nil
 	case wait > 0:
-		return min(max(wait, busyInterval), idleInterval), nil
+		return min(max(wait, busyInterval), look), nil
 	}
 	if _, err := f.Fire(ctx); err != nil {
 		return 0, err
@@ -105,17 +109,21 @@ func (f *Firer) round(ctx context.Context) (time.Duration, error) {
 	return busyInterval, nil
 }
 
-// release lets queued jobs start, at most every idleInterval.
-func (f *Firer) release(ctx context.Context) error {
-	if time.Since(f.released) < idleInterval {
-		return nil
+// release lets queued jobs start, and returns how long to wait for the next
+// look. Short jobs that wait for each other are looked after often.
+func (f *Firer) release(ctx context.Context) (time.Duration, error) {
+	if rest := f.lookAfter - time.Since(f.looked); rest > 0 {
+		return rest, nil
 	}
-	f.released = time.Now()
+	f.looked = time.Now()
 	n, err := f.cfg.Ledger.ReleaseQueued(ctx)
 	if n > 0 {
 		f.cfg.Wake()
+		f.lookAfter = releaseInterval
+	} else {
+		f.lookAfter = min(max(2*f.lookAfter, releaseInterval), idleInterval)
 	}
-	return err
+	return f.lookAfter, err
 }
 
 // Fire makes the jobs of a batch of schedules that are due, and returns how
@@ -141,6 +149,9 @@ func (f *Firer) Fire(ctx context.Context) (int, error) {
 	}
 	for _, j := range fired.Jobs {
 		f.cfg.Meter.Submitted(j.Kind, j.Queue, 1)
+		if j.State == job.Waiting {
+			f.lookAfter = releaseInterval
+		}
 	}
 	return fired.Schedules, nil
 }

@@ -126,13 +126,21 @@ func TestFirerReleasesQueuedJobs(t *testing.T) {
 	l := &fakeLedger{}
 	firing(t, l, func(_ *bytes.Buffer, _ meter, wakes *int) {
 		after(10 * time.Second)
-		if l.releases < 9 || l.releases > 12 || *wakes != 0 {
+		if l.releases < 9 || l.releases > 16 || *wakes != 0 {
 			t.Errorf("looked %d times for queued jobs and woke workers %d times, want about 10 and 0", l.releases, *wakes)
 		}
 		l.set(func(l *fakeLedger) { l.queued = 3 })
 		after(2 * time.Second)
 		if *wakes != 1 {
 			t.Errorf("woke workers %d times, want once", *wakes)
+		}
+		before := l.releases
+		for range 20 { // short jobs, one after the other
+			l.set(func(l *fakeLedger) { l.queued = 1 })
+			after(100 * time.Millisecond)
+		}
+		if looks := l.releases - before; *wakes < 10 || looks > 60 {
+			t.Errorf("woke workers %d times with %d looks in two seconds, want it to look more often while jobs wait", *wakes-1, looks)
 		}
 	})
 }
