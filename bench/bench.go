@@ -76,20 +76,11 @@ func (b *bench) progress(format string, args ...any) {
 // round measures everything once, each on a database of its own.
 func (b *bench) round(ctx context.Context, n int) error {
 	b.progress("round %d of %d", n+1, b.plan.rounds)
-	steps := []struct {
-		name string
-		do   func(context.Context, string) error
-	}{
-		{"plain", b.plainRound},
-		{"submit", b.submitRound},
-		{"river", b.riverRound},
-		{"fleet", b.fleetRound},
-		{"effects", b.effectsRound},
-		{"dev", b.devRound},
-		{"asynq", b.asynqRound},
-	}
 	for i := range steps {
 		step := steps[(i+n)%len(steps)] // no step always comes after the same other
+		if !b.plan.runs(step.name) {
+			continue
+		}
 		database := step.name + strconv.Itoa(n)
 		if err := b.postgres.exec(ctx, "postgres", "CREATE DATABASE "+database+" TEMPLATE template0"); err != nil {
 			return err
@@ -97,7 +88,7 @@ func (b *bench) round(ctx context.Context, n int) error {
 		if err := b.keys.FlushAll(ctx).Err(); err != nil {
 			return err
 		}
-		if err := step.do(ctx, database); err != nil {
+		if err := step.do(b, ctx, database); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 		if err := b.postgres.exec(ctx, "postgres", "DROP DATABASE "+database+" WITH (FORCE)"); err != nil {

@@ -97,8 +97,11 @@ func writeReport(w io.Writer, facts string, p plan, rows []row, r results) error
 		labels[row.key] = row.label
 	}
 	for _, row := range rows {
+		if len(r[row.key]) == 0 {
+			continue // of a step that was left out
+		}
 		ratio := ""
-		if row.against != "" {
+		if len(r[row.against]) > 0 {
 			ratio = spread(r.compare(row), "%.2f")
 		}
 		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n", row.label, spread(r.values(row.key), row.format),
