@@ -38,6 +38,8 @@ func idle() observe.Sources {
 		RelayLag: func(context.Context) (time.Duration, error) { return 0, nil },
 		Drift:    func(context.Context) (int, error) { return 0, nil },
 
+		ScheduleLag: func(context.Context) (time.Duration, error) { return 0, nil },
+
 		DatabasePools: pools, ClientPools: pools,
 		Targets:  func() []observe.Target { return []observe.Target{{Type: "database", Name: "demo"}} },
 		RedisUp:  func() bool { return false },
@@ -105,7 +107,7 @@ func TestFamiliesAreThoseOfTheContract(t *testing.T) {
 		db_query_duration_seconds{database,operation} db_pool_connections{database,state} db_pool_wait_seconds{database}
 		slow_queries_total{database,operation} client_request_duration_seconds{client,method,code}
 		client_pool_connections{client,state} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
-		relay_lag_seconds{} ledger_redis_drift{} http_request_duration_seconds{route,method,code}
+		relay_lag_seconds{} ledger_redis_drift{} schedule_lag_seconds{} http_request_duration_seconds{route,method,code}
 		build_info{version,revision,go_version}`)
 	var got []string
 	for _, f := range observe.Families() {
