@@ -32,6 +32,7 @@ func exampleServer() *httptest.Server {
 	answer("GET /v1/jobs", 200, `{"items":[{"id":"0192f7a0-0000-7000-8000-000000000001","kind":"http.request","state":"archived","error":{"code":"exhausted","message":"10 attempts failed"}}],"next_cursor":""}`)
 	answer("POST /v1/jobs/{id}/cancel", 409, `{"status":409,"code":"terminal","detail":"the job has ended"}`)
 	answer("GET /v1/databases/{name}", 200, `{"name":"main","driver":"postgres","health":{"status":"degraded","effects":"present","detail":"fsync is off: set fsync = on in postgresql.conf"},"pool":{"in_use":50,"max":50,"workers":[]},"parked":1200}`)
+	answer("POST /v1/schedules", 201, `{"name":"nightly","cron":"0 3 * * *","timezone":"Europe/Berlin","next_fires":["2026-11-24T02:00:00Z","2026-11-25T02:00:00Z"]}`)
 	return httptest.NewServer(mux)
 }
 
@@ -136,4 +137,26 @@ func ExampleClient_Database() {
 	// Output:
 	// main is degraded: fsync is off: set fsync = on in postgresql.conf
 	// 50 of 50 in use, 1200 jobs wait for room
+}
+
+func ExampleClient_CreateSchedule() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+
+	made, err := client.CreateSchedule(context.Background(), sdk.ScheduleSpec{
+		Name: "nightly", Cron: "0 3 * * *", Timezone: "Europe/Berlin", Missed: job.MissedOnce,
+		Job: sdk.Submission{Kind: "db.delete_many", Args: map[string]any{"table": "sessions", "where": map[string]any{"state": "closed"}}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(made.Name, "fires next at", made.NextFires[0].Format(time.RFC3339))
+	// Output: nightly fires next at 2026-11-24T02:00:00Z
 }
