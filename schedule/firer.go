@@ -48,6 +48,9 @@ const (
 	// busyInterval is the least time between two looks: fires that come close
 	// together share one.
 	busyInterval = 10 * time.Millisecond
+	// heldInterval is how long to wait where all that is due is in the hands of
+	// other schedulers, of which one may hang.
+	heldInterval = 200 * time.Millisecond
 	// releaseInterval is the least time between two looks for jobs that waited
 	// for others.
 	releaseInterval = 50 * time.Millisecond
@@ -103,8 +106,9 @@ func (f *Firer) round(ctx context.Context) (time.Duration, error) {
 	case wait > 0:
 		return min(max(wait, busyInterval), look), nil
 	}
-	if _, err := f.Fire(ctx); err != nil {
-		return 0, err
+	n, err := f.Fire(ctx)
+	if n == 0 {
+		return heldInterval, err
 	}
 	return busyInterval, nil
 }
