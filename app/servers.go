@@ -39,7 +39,7 @@ func Scheduler(p Process) int {
 		return exit
 	}
 	return p.serve("scheduler", flags.Config, func(s *system) error {
-		s.addTargets()
+		s.start("targets", s.lookAtTargets)
 		s.addScheduler()
 		s.addProbe(string(flags.Listen), p.Stdout)
 		s.addDrain()

@@ -7,6 +7,7 @@ import (
 
 const (
 	pruneInterval  = 10 * time.Minute // between rounds
+	pruneRetry     = 30 * time.Second // after one that failed
 	pruneBatch     = 500              // records removed by one statement
 	pruneRest      = 20 * time.Millisecond
 	pruneOperation = 30 * time.Second // of one statement
@@ -20,13 +21,17 @@ const (
 func (t *Target) Prune(ctx context.Context, before func(context.Context) (time.Time, error)) error {
 	for {
 		n, err := t.pruneRound(ctx, before)
+		wait := pruneInterval
+		if err != nil {
+			wait = pruneRetry
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			t.log.Warn("records of effects were not pruned, will try again", "database", t.cfg.Name, "error", err)
 		case n > 0:
 			t.log.Info("pruned records of effects", "database", t.cfg.Name, "records", n)
 		}
-		timer := time.NewTimer(pruneInterval)
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
