@@ -16,7 +16,6 @@ type Ledger interface {
 	Reader
 	Steerer
 	Queues
-	Schedules
 	Fleet
 }
 

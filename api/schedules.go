@@ -108,7 +108,7 @@ func (s *Server) listSchedules(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	found, err := s.deps.Ledger.Schedules(ctx, after, limit+1)
+	found, err := s.deps.Schedules.Schedules(ctx, after, limit+1)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (s *Server) findSchedule(ctx context.Context, c *call) (*job.Schedule, erro
 	if err := noQuery(c.Request()); err != nil {
 		return nil, err
 	}
-	found, err := s.deps.Ledger.Schedule(ctx, c.Param("name"))
+	found, err := s.deps.Schedules.Schedule(ctx, c.Param("name"))
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (s *Server) createSchedule(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	stored, err := s.deps.Ledger.ChangeSchedule(ctx, d.Name, func(old *job.Schedule, now time.Time) (*job.Schedule, error) {
+	stored, err := s.deps.Schedules.ChangeSchedule(ctx, d.Name, func(old *job.Schedule, now time.Time) (*job.Schedule, error) {
 		if old != nil {
 			return nil, job.ErrExists
 		}
@@ -226,7 +226,7 @@ func (s *Server) changeSchedule(
 	if err != nil {
 		return nil, err
 	}
-	return s.deps.Ledger.ChangeSchedule(ctx, name, func(old *job.Schedule, now time.Time) (*job.Schedule, error) {
+	return s.deps.Schedules.ChangeSchedule(ctx, name, func(old *job.Schedule, now time.Time) (*job.Schedule, error) {
 		if err := when.hold(old); err != nil {
 			return nil, err
 		}
@@ -251,7 +251,7 @@ func (s *Server) deleteSchedule(ctx context.Context, c *call) error {
 		if old == nil {
 			return nil, job.ErrNotFound
 		}
-		return nil, nil //nolint:nilnil // nothing in its place
+		return nil, nil // nothing in its place
 	})
 	if err != nil {
 		return err

@@ -179,7 +179,7 @@ func (s *system) syncSchedules(ctx context.Context) error {
 			if old == nil || old.Source != job.SourceConfig {
 				return old, nil
 			}
-			return nil, nil //nolint:nilnil // nothing in its place
+			return nil, nil // nothing in its place
 		})
 		if err != nil {
 			return err

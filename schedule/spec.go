@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"regexp"
@@ -86,7 +87,7 @@ func location(name string) (*time.Location, error) {
 			return loc, nil
 		}
 	}
-	return nil, fmt.Errorf("is not a time zone; write UTC or a name of the IANA database, such as Europe/Berlin")
+	return nil, errors.New("is not a time zone; write UTC or a name of the IANA database, such as Europe/Berlin")
 }
 
 var (
@@ -97,11 +98,11 @@ var (
 func parseCron(text string) (*Spec, error) {
 	switch {
 	case strings.TrimSpace(text) == "":
-		return nil, fmt.Errorf("is empty; write 5 or 6 fields, @daily and its like, or @every 10s")
+		return nil, errors.New("is empty; write 5 or 6 fields, @daily and its like, or @every 10s")
 	case len(text) > maxCron:
 		return nil, fmt.Errorf("has %d bytes; want at most %d", len(text), maxCron)
 	case strings.HasPrefix(text, "TZ=") || strings.HasPrefix(text, "CRON_TZ="):
-		return nil, fmt.Errorf("names a time zone; write it into timezone")
+		return nil, errors.New("names a time zone; write it into timezone")
 	}
 	if every, ok := strings.CutPrefix(text, "@every "); ok {
 		d, err := time.ParseDuration(every)
@@ -119,7 +120,7 @@ func parseCron(text string) (*Spec, error) {
 	parsed, err := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor).Parse(text)
 	c, ok := parsed.(*cron.SpecSchedule)
 	if err != nil || !ok {
-		return nil, fmt.Errorf("is neither 5 or 6 fields, nor @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually or @every with a duration")
+		return nil, errors.New("is neither 5 or 6 fields, nor @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually or @every with a duration")
 	}
 	const star = 1 << 63 // the parser's mark of a field without a restriction
 	return &Spec{
