@@ -60,23 +60,19 @@ func (s *Server) readSchedule(c *call, name string) (*draftSchedule, error) {
 		Source: job.SourceAPI, Owner: c.who.id, Cron: in.Cron, Timezone: value(in.Timezone, "UTC"), Template: in.Job,
 		Missed: value(in.Missed, job.MissedSkip), Overlap: value(in.Overlap, job.OverlapSkip), Paused: in.Paused,
 	}}
-	var faults []job.FieldError
-	note := func(err error) error {
-		var invalid *job.InvalidError
-		if errors.As(err, &invalid) && !invalid.Malformed {
-			faults = append(faults, invalid.Fields...)
-			return nil
-		}
-		return err
-	}
 	options := optionReader{now: s.now()}
 	d.Name = options.scheduleName(in.Name, name)
 	options.scheduleOptions(&in, d)
-	faults = options.faults
-	var parsed error
-	d.spec, parsed = schedule.ParseSpec(d.Cron, d.Timezone)
-	if err := errors.Join(note(parsed), note(s.readTemplate(c, in.Job))); err != nil {
-		return nil, err
+	faults := options.faults
+	d.spec, err = schedule.ParseSpec(d.Cron, d.Timezone)
+	for _, err := range []error{err, s.readTemplate(c, in.Job)} {
+		var invalid *job.InvalidError
+		switch {
+		case errors.As(err, &invalid) && !invalid.Malformed:
+			faults = append(faults, invalid.Fields...)
+		case err != nil:
+			return nil, err
+		}
 	}
 	if len(faults) > 0 {
 		return nil, &job.InvalidError{Fields: faults}
