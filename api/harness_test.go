@@ -74,6 +74,8 @@ func (fakeTargets) Client(name string) (tasks.Client, bool) {
 // fakeRegistry has the tables users and wide.
 type fakeRegistry struct{}
 
+func (fakeRegistry) Query(string) (dbop.NamedQuery, bool) { return dbop.NamedQuery{}, false }
+
 func (fakeRegistry) Check(op dbop.Operation) []job.FieldError {
 	if op.Table != "users" {
 		return []job.FieldError{{Pointer: "/table", Code: "unknown_table", Message: "no such table"}}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
+	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/dispatch"
 	"github.com/asyncops/asyncops/internal/mysqlconn"
 	"github.com/asyncops/asyncops/internal/pgconn"
@@ -92,10 +93,17 @@ func databaseOf(name string, c config.Database, process string) (store.Config, e
 		Name: name, PoolSize: c.PoolSize, MaxOverflow: c.MaxOverflow, PoolTimeout: c.PoolTimeout.Std(),
 		MaxLifetime: orNever(c.MaxLifetime), MaxIdleTime: orNever(c.MaxIdleTime), StatementTimeout: c.StatementTimeout.Std(),
 		SlowQuery: orNever(c.SlowQuery), Retry: store.Retry{Attempts: c.Retry.Attempts, Delay: c.Retry.Delay.Std()},
-		Effects: store.Effects(c.Effects), MaxAffected: c.MaxAffected, Tables: map[string]store.Table{},
+		Effects: store.Effects(c.Effects), MaxAffected: c.MaxAffected, Tables: map[string]store.Table{}, Queries: map[string]store.Query{},
 	}
 	for table, t := range c.Tables {
 		cfg.Tables[table] = store.Table{Columns: t.Columns, Write: t.Write}
+	}
+	for query, q := range c.Queries {
+		params := make([]dbop.Param, len(q.Params))
+		for i, p := range q.Params {
+			params[i] = dbop.Param{Name: p.Name, Type: dbop.ParamType(p.Type)}
+		}
+		cfg.Queries[query] = store.Query{SQL: q.SQL, Params: params, Write: q.Write, Writes: q.Writes}
 	}
 	switch c.DSN.Driver {
 	case config.DriverPostgres:

@@ -6,9 +6,35 @@ import (
 	"time"
 
 	"github.com/asyncops/asyncops/config"
+	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/internal/mysqlconn"
 	"github.com/asyncops/asyncops/store"
+	"github.com/google/go-cmp/cmp"
 )
+
+func TestNamedQueries(t *testing.T) {
+	t.Parallel()
+	db := config.NewDatabase()
+	db.DSN = config.DSN{Driver: config.DriverSQLite, Path: "x.db"}
+	db.Queries = map[string]config.Query{"touch": {
+		SQL: "UPDATE users SET name = ? WHERE id = ?", Write: true, Writes: []string{"users"},
+		Params: []config.QueryParam{{Name: "name", Type: "string"}, {Name: "id", Type: "integer"}},
+	}}
+	cfg, err := databaseOf("main", db, "worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]store.Query{"touch": {
+		SQL: "UPDATE users SET name = ? WHERE id = ?", Write: true, Writes: []string{"users"},
+		Params: []dbop.Param{{Name: "name", Type: dbop.ParamString}, {Name: "id", Type: dbop.ParamInteger}},
+	}}
+	if diff := cmp.Diff(want, cfg.Queries); diff != "" {
+		t.Errorf("queries: -want +got\n%s", diff)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Errorf("Validate() = %v, want nil", err)
+	}
+}
 
 func TestDatabaseOnMySQL(t *testing.T) {
 	t.Parallel()

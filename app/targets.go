@@ -65,7 +65,10 @@ func (t targets) Delivery(task tasks.Task) (job.Delivery, error) {
 	target := t.databases[database]
 	delivery := job.ExactlyOnceEffect
 	for _, op := range ops {
-		if op.Writes() && target.EffectsMissing() {
+		if !op.Writes() {
+			continue
+		}
+		if target.EffectsMissing() {
 			return "", job.ErrEffectsMissing
 		}
 		if worth := target.Delivery(op.Op); worth != job.ExactlyOnceEffect {
@@ -125,12 +128,12 @@ func (t targets) planOperation(ctx context.Context, task *tasks.DB) (*operationP
 		return nil, err
 	}
 	plan := &operationPlan{Database: task.Database, SQL: sql}
-	switch op := task.Operation.Op; {
-	case !op.Writes():
+	switch {
+	case !task.Operation.Writes():
 		if plan.Explain, err = target.Plan(ctx, task.Operation); err != nil {
 			plan.Skipped = store.PlanSkipped(err)
 		}
-	case target.Delivery(op) == job.ExactlyOnceEffect:
+	case target.Delivery(task.Operation.Op) == job.ExactlyOnceEffect:
 		plan.Record = target.Registry().RecordSQL()
 	}
 	return plan, nil

@@ -17,9 +17,6 @@ func unused(cfg *config.Config) []string {
 			settings = append(settings, setting)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(cfg.Databases)) {
-		note(len(cfg.Databases[name].Queries) > 0, "databases."+name+".queries")
-	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
 		note(cfg.Clients[name].RateLimit.Requests > 0, "clients."+name+".rate_limit")
 	}

@@ -1,10 +1,10 @@
 package config
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/asyncops/asyncops/internal/sqltext"
 )
 
 func (v *validator) database(path, name string, d Database) {
@@ -44,30 +44,16 @@ func isIdentifier(s string) bool {
 	return s != "" && len(s) <= 128 && s == strings.TrimSpace(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// firstWords begin the statements that may be named.
-var firstWords = []string{"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "REPLACE", "VALUES", "MERGE"}
-
-// writingWords begin statements that change rows.
-var writingWords = []string{"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"}
+// dialects are those of the drivers, for whoever reads statements.
+var dialects = map[string]sqltext.Dialect{DriverPostgres: sqltext.Postgres, DriverMySQL: sqltext.MySQL, DriverSQLite: sqltext.SQLite}
 
 func (v *validator) query(path, name, driver string, q Query) {
 	v.name(path, name)
 	if q.SQL == "" {
 		return // reported as missing
 	}
-	statement, err := scanSQL(q.SQL, driver == DriverMySQL)
-	if err != nil {
-		v.problem(path+".sql", "%v", err)
-		return
-	}
-	switch {
-	case !slices.Contains(firstWords, statement.firstWord):
-		v.problem(path+".sql", "begins with a word that is not allowed; begin with one of %s", strings.Join(firstWords, ", "))
-	case slices.Contains(writingWords, statement.firstWord) && !q.Write:
-		v.problem(path+".write", "is false for a statement that changes rows; write true")
-	case statement.placeholders != len(q.Params):
-		v.problem(path+".params", "has %s for %s in sql; write one for each, in order",
-			count(len(q.Params), "entry", "entries"), count(statement.placeholders, "placeholder", "placeholders"))
+	if _, fault := sqltext.Named(q.SQL, dialects[driver], len(q.Params), q.Write); fault != nil {
+		v.problem(path+"."+fault.Setting, "%s", fault.Problem)
 	}
 	if len(q.Writes) > 0 && !q.Write {
 		v.problem(path+".writes", "names tables while write is false; write write: true, or remove them")
@@ -92,11 +78,4 @@ func (v *validator) param(setting, name string, seen map[string]string) {
 		return
 	}
 	v.unique(setting, name, seen)
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

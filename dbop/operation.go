@@ -12,14 +12,16 @@ const (
 	UpdateMany Op = "update_many"
 	DeleteOne  Op = "delete_one"
 	DeleteMany Op = "delete_many"
+	Query      Op = "query" // a named statement
 )
 
 // Ops lists every operation.
 func Ops() []Op {
-	return []Op{SelectOne, SelectMany, InsertOne, InsertMany, UpdateOne, UpdateMany, DeleteOne, DeleteMany}
+	return []Op{SelectOne, SelectMany, InsertOne, InsertMany, UpdateOne, UpdateMany, DeleteOne, DeleteMany, Query}
 }
 
-// Writes reports whether the operation changes rows.
+// Writes reports whether the operation can change rows. Whether a Query does
+// depends on its statement: Operation.Writes tells.
 func (o Op) Writes() bool { return o != SelectOne && o != SelectMany }
 
 // Bounds of operations.
@@ -30,8 +32,8 @@ const (
 	MaxIn        = 10_000 // values of one $in or $nin
 )
 
-// Operation is one operation on one table. Which fields matter depends on Op;
-// the others are zero.
+// Operation is one operation on one table, or a named statement. Which fields
+// matter depends on Op; the others are zero.
 type Operation struct {
 	Op         Op
 	Table      string
@@ -48,10 +50,21 @@ type Operation struct {
 	// MaxAffected bounds update_many and delete_many; zero means the target's.
 	MaxAffected int
 	ChunkSize   int // rows per statement of insert_many; zero lets the dialect choose
+
+	// Of a Query, beside Limit and MaxAffected; the latter's zero means no bound.
+
+	Query string     // its name
+	Args  []Argument // for all of its parameters, in their order
+	Write bool       // it changes rows
 }
 
 // Writes reports whether the operation changes rows.
-func (o Operation) Writes() bool { return o.Op.Writes() }
+func (o Operation) Writes() bool {
+	if o.Op == Query {
+		return o.Write
+	}
+	return o.Op.Writes()
+}
 
 // Order is one column to sort by.
 type Order struct {

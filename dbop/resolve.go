@@ -26,6 +26,7 @@ func (o Operation) Resolve(results *Results, keepsJSON func(column string) bool)
 			o.Rows[i] = resolved
 		}
 	}
+	o.Args = r.arguments(o.Args)
 	changes := o.Op == UpdateOne || o.Op == UpdateMany || o.Op == DeleteOne || o.Op == DeleteMany
 	if r.err == nil && r.found && changes && CannotExclude(o.Where) {
 		return o, job.Permanent(job.CodeInvalidReference, "with what its references stand for, the where cannot exclude any row")
@@ -53,8 +54,16 @@ func (r *resolver) fail(err error) {
 
 // value looks a value up, for a column.
 func (r *resolver) value(v Value, column string) Value {
+	if !v.refers() {
+		return v
+	}
+	return r.lookUp(v, r.keepsJSON(column))
+}
+
+// lookUp looks a reference up. What keeps JSON takes {"$base64":…} as it stands.
+func (r *resolver) lookUp(v Value, keepsJSON bool) Value {
 	switch {
-	case !v.refers() || r.err != nil:
+	case r.err != nil:
 		return v
 	case v.Kind == Template:
 		r.found = true
@@ -63,7 +72,7 @@ func (r *resolver) value(v Value, column string) Value {
 		return Value{Kind: JSON, Text: string(text)}
 	}
 	r.found = true
-	found, err := r.results.value(v.Text, !r.keepsJSON(column))
+	found, err := r.results.value(v.Text, !keepsJSON)
 	r.fail(err)
 	return found
 }
@@ -88,6 +97,24 @@ func (r *resolver) assignments(set []Assignment) []Assignment {
 		set[i].Value = value
 	}
 	return set
+}
+
+// arguments returns the same slice if there is nothing to replace.
+func (r *resolver) arguments(args []Argument) []Argument {
+	if !slices.ContainsFunc(args, func(a Argument) bool { return a.Value.refers() }) {
+		return args
+	}
+	args = slices.Clone(args)
+	for i, a := range args {
+		if !a.Value.refers() {
+			continue
+		}
+		args[i].Value = r.lookUp(a.Value, a.Type == ParamJSON)
+		if fault := a.Type.fault(args[i].Value); fault != "" && r.err == nil {
+			r.fail(unresolved(a.Value.Text, "parameter "+a.Name+": "+fault))
+		}
+	}
+	return args
 }
 
 func (r *resolver) cond(c Cond) Cond {

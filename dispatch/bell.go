@@ -83,7 +83,9 @@ func (b *Bell) Share(queue string) (id string) { return b.shares.name(queue) }
 // Ring rings soon. It never waits: what finds no room is found by the relay.
 func (b *Bell) Ring(bells []job.Doorbell) {
 	if b.client == nil {
-		b.bus.wakeHere()
+		for _, bell := range bells {
+			b.bus.accepted(bell.Queue)
+		}
 		return
 	}
 	named := bells[:0:0]

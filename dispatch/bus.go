@@ -27,6 +27,7 @@ type Bus struct {
 
 	mu       sync.Mutex
 	hints    map[chan struct{}]hint       // guarded by mu; one slot each, the bus sends
+	fresh    map[chan string]bool         // guarded by mu; the bus sends
 	stops    map[chan job.ID]bool         // guarded by mu; the bus sends
 	ended    map[job.ID][]chan<- struct{} // guarded by mu; closed by the bus
 	outgoing outgoing                     // guarded by mu
@@ -40,7 +41,7 @@ type Bus struct {
 func NewBus(broker *Broker, log *slog.Logger) *Bus {
 	return &Bus{
 		broker: broker, log: log, unsent: make(chan struct{}, 1), joined: make(chan struct{}, 1),
-		hints: map[chan struct{}]hint{}, stops: map[chan job.ID]bool{}, ended: map[job.ID][]chan<- struct{}{},
+		hints: map[chan struct{}]hint{}, fresh: map[chan string]bool{}, stops: map[chan job.ID]bool{}, ended: map[job.ID][]chan<- struct{}{},
 	}
 }
 
@@ -91,11 +92,32 @@ func (b *Bus) Ended(ids []job.ID) {
 	b.tellOthers(func(o *outgoing) { o.end(ids) })
 }
 
-// wakeHere is Due for this process only.
-func (b *Bus) wakeHere() {
+// accepted says, to this process only, that the queue has a new job that may
+// start and that nobody rings for.
+func (b *Bus) accepted(queue string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.hintHere(due)
+	for c := range b.fresh {
+		select {
+		case c <- queue:
+		default: // it has much to do: it is to look everywhere
+			b.hintHere(due)
+		}
+	}
+}
+
+// listenFresh returns a channel of the queues that accepted tells of, and a
+// func that ends it. Names that find no room become a hint that jobs are due.
+func (b *Bus) listenFresh() (<-chan string, func()) {
+	c := make(chan string, 16)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fresh[c] = true
+	return c, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.fresh, c)
+	}
 }
 
 // hintHere requires mu.

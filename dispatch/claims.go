@@ -13,6 +13,7 @@ import (
 type ClaimLedger interface {
 	Claim(ctx context.Context, worker string, ids []job.ID) ([]job.Job, error)
 	ClaimDue(ctx context.Context, worker, queue string, limit int) ([]job.Job, error)
+	ClaimFresh(ctx context.Context, worker, queue string, limit int) ([]job.Job, error)
 	ClaimIsolated(ctx context.Context, worker string, queues []string) ([]job.Job, error)
 }
 
@@ -40,7 +41,7 @@ type answer struct {
 }
 
 const (
-	maxMerged    = 500 // jobs of one claim
+	maxMerged    = 1000 // jobs of one claim: larger ones wait less often for the disk
 	claimTimeout = 5 * time.Second
 	claimAgain   = 250 * time.Millisecond
 )

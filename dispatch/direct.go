@@ -13,7 +13,9 @@ import (
 )
 
 // direct is the source of work that needs no Redis: it claims what is due
-// straight from the ledger, woken by the bus, and by a poll as the net.
+// straight from the ledger, woken by the bus, and by a poll as the net. While
+// there is nothing to do it is told which queue got a job, and asks for no more
+// than that.
 type direct struct {
 	ledger ClaimLedger
 	lease  *lease
@@ -29,20 +31,23 @@ type direct struct {
 
 const (
 	directPoll = 200 * time.Millisecond
-	maxClaim   = 250 // jobs of one claim
+	maxClaim   = 1000 // jobs of one claim: larger ones wait less often for the disk
+	maxFresh   = 10   // jobs of one claim that a new job gave rise to
 )
 
 // run takes work until ctx ends.
 func (d *direct) run(ctx context.Context) error {
 	wake, forget := d.bus.listen(due)
 	defer forget()
+	fresh, forgetFresh := d.bus.listenFresh()
+	defer forgetFresh()
 	for d.exec.slots.awaitRoom(ctx) {
-		select {
-		case <-wake:
-			d.empty = nil
-		default:
-		}
+		d.look(wake, fresh)
 		took, err := d.round(ctx)
+		if err == nil && took == 0 && d.exec.slots.room() > 0 {
+			d.away.over()
+			err = d.idle(ctx, wake, fresh)
+		}
 		switch {
 		case errors.Is(err, job.ErrLeaseLost):
 			d.lease.renewSoon()
@@ -50,18 +55,57 @@ func (d *direct) run(ctx context.Context) error {
 			if d.away.tell() {
 				d.log.Warn("jobs not claimed, will try again", "error", err)
 			}
-		case took == 0 && d.exec.slots.room() > 0:
-			d.away.over()
-			if !sleep(ctx, directPoll, wake) {
-				return nil
-			}
-			d.empty = nil
 		}
 		if err != nil && !sleep(ctx, claimAgain, nil) { // a wake-up must not make this a hot loop
 			return nil
 		}
 	}
 	return nil
+}
+
+// look takes the hints that have come while there was work.
+func (d *direct) look(wake <-chan struct{}, fresh <-chan string) {
+	for {
+		select {
+		case <-wake:
+			d.empty = nil
+		case queue := <-fresh:
+			delete(d.empty, queue)
+		default:
+			return
+		}
+	}
+}
+
+// idle waits until it is worth asking again, and claims what it was waiting
+// for if that is known.
+func (d *direct) idle(ctx context.Context, wake <-chan struct{}, fresh <-chan string) error {
+	timer := time.NewTimer(directPoll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case queue := <-fresh:
+		return d.claimFresh(ctx, queue)
+	case <-wake:
+		d.empty = nil
+	case <-timer.C:
+		d.empty = nil
+	}
+	return nil
+}
+
+// claimFresh claims new jobs of a queue that had been empty. Where there are
+// more of them, the queue is no longer known to be empty.
+func (d *direct) claimFresh(ctx context.Context, queue string) error {
+	worker, ok := d.lease.current()
+	if _, mine := d.queues[queue]; !ok || !mine {
+		return nil
+	}
+	got, asked, err := d.claim(ctx, d.ledger.ClaimFresh, worker, queue, maxFresh)
+	if got == asked {
+		delete(d.empty, queue)
+	}
+	return err
 }
 
 // round claims once from each queue, and returns how many jobs it started. No
@@ -84,7 +128,7 @@ func (d *direct) round(ctx context.Context) (took int, err error) {
 		if d.strict {
 			share = free
 		}
-		n, err := d.claim(ctx, worker, queue, share)
+		n, err := d.claimDue(ctx, worker, queue, share)
 		took += n
 		if err != nil {
 			return took, err
@@ -94,7 +138,7 @@ func (d *direct) round(ctx context.Context) (took int, err error) {
 		}
 	}
 	for _, queue := range hungry {
-		n, err := d.claim(ctx, worker, queue, d.exec.slots.room())
+		n, err := d.claimDue(ctx, worker, queue, d.exec.slots.room())
 		took += n
 		if err != nil {
 			return took, err
@@ -130,19 +174,30 @@ func drawOrder(queues map[string]int, strict bool) []string {
 	return order
 }
 
-// claim starts up to n jobs of the queue, as many as there are free slots.
-func (d *direct) claim(ctx context.Context, worker, queue string, n int) (int, error) {
-	n = d.exec.slots.take(min(n, maxClaim))
-	if n == 0 {
-		return 0, nil
-	}
-	jobs, err := d.claimDue(ctx, worker, queue, n)
-	if err == nil && len(jobs) < n {
+// claimDue starts up to n jobs of the queue, and notes when it has no more.
+func (d *direct) claimDue(ctx context.Context, worker, queue string, n int) (int, error) {
+	got, asked, err := d.claim(ctx, d.ledger.ClaimDue, worker, queue, n)
+	if err == nil && got < asked {
 		d.rest(queue)
 	}
-	d.exec.slots.give(n - len(jobs))
+	return got, err
+}
+
+// claim starts up to n jobs of the queue, as many as there are free slots: so
+// many it asks for. A claim that is cut short may have been made, so it is seen
+// through when ctx ends.
+func (d *direct) claim(ctx context.Context, from func(_ context.Context, worker, queue string, limit int) ([]job.Job, error),
+	worker, queue string, n int) (got, asked int, err error) {
+	asked = d.exec.slots.take(min(n, maxClaim))
+	if asked == 0 {
+		return 0, 0, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
+	defer cancel()
+	jobs, err := from(ctx, worker, queue, asked)
+	d.exec.slots.give(asked - len(jobs))
 	d.exec.start(jobs)
-	return len(jobs), err
+	return len(jobs), asked, err
 }
 
 // rest notes that a queue has no more.
@@ -151,12 +206,4 @@ func (d *direct) rest(queue string) {
 		d.empty = map[string]time.Time{}
 	}
 	d.empty[queue] = time.Now()
-}
-
-// claimDue is one claim. One that is cut short may have been made, so it is
-// seen through when ctx ends.
-func (d *direct) claimDue(ctx context.Context, worker, queue string, n int) ([]job.Job, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
-	defer cancel()
-	return d.ledger.ClaimDue(ctx, worker, queue, n)
 }

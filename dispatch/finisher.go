@@ -30,7 +30,7 @@ type finisher struct {
 }
 
 const (
-	maxFinish     = 512
+	maxFinish     = 2000 // outcomes of one statement: larger ones wait less often for the disk
 	finishTimeout = 8 * time.Second
 	finishAgain   = 200 * time.Millisecond
 	maxRefusals   = 3 // of a lone outcome as it is

@@ -13,14 +13,15 @@ import (
 type databaseSummary struct {
 	Database  string `json:"database"`
 	Operation string `json:"operation"`
-	Table     string `json:"table"`
+	Table     string `json:"table,omitempty"`
+	Query     string `json:"query,omitempty"` // the name of a named statement
 	Rows      int64  `json:"rows"`
 	Replayed  bool   `json:"replayed,omitempty"` // the effect had happened in an earlier run
 }
 
 func (h *Handlers) database(ctx context.Context, j *job.Job, task *tasks.DB) (job.Result, error) {
 	var effect *store.Effect
-	if task.Operation.Op.Writes() {
+	if task.Operation.Writes() {
 		e := effectOf(j)
 		effect = &e
 	}
@@ -29,7 +30,7 @@ func (h *Handlers) database(ctx context.Context, j *job.Job, task *tasks.DB) (jo
 		return job.Result{}, err
 	}
 	summary, err := json.Marshal(databaseSummary{
-		Database: task.Database, Operation: string(task.Operation.Op), Table: task.Operation.Table,
+		Database: task.Database, Operation: string(task.Operation.Op), Table: task.Operation.Table, Query: task.Operation.Query,
 		Rows: result.Rows, Replayed: result.Replayed,
 	})
 	return job.Result{Value: result.JSON, Summary: summary}, err

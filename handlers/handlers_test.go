@@ -64,6 +64,10 @@ type anything struct{}
 
 func (anything) Check(dbop.Operation) []job.FieldError { return nil }
 
+func (anything) Query(name string) (dbop.NamedQuery, bool) {
+	return dbop.NamedQuery{Name: name, Params: []dbop.Param{{Name: "id", Type: dbop.ParamInteger}}, Write: name == "touch"}, true
+}
+
 func newHandlers(f *fake) *handlers.Handlers {
 	return handlers.New(f, map[string]handlers.Database{"main": f}, map[string]handlers.Upstream{"crm": f})
 }
@@ -91,6 +95,37 @@ func TestDatabase(t *testing.T) {
 	}
 	if want := `{"database":"main","operation":"insert_one","table":"users","rows":1}`; string(result.Summary) != want {
 		t.Errorf("summary = %s, want %s", result.Summary, want)
+	}
+}
+
+func TestQuery(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		query  string
+		writes bool
+	}{{"touch", true}, {"found", false}} {
+		f := &fake{}
+		h := newHandlers(f)
+		j := &job.Job{ID: id, Kind: "db.query", Generation: 3, Delivery: job.ExactlyOnceEffect, Args: json.RawMessage(`{"name":"` + test.query + `","params":{"id":7}}`)}
+		result, err := h.Run(t.Context(), j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.operation.Op != dbop.Query || f.operation.Query != test.query || f.operation.Args[0].Value.Text != "7" {
+			t.Errorf("operation = %+v, want the query with its value", f.operation)
+		}
+		if got := f.effect != nil; got != test.writes {
+			t.Errorf("%s has an effect: %t, want %t", test.query, got, test.writes)
+		}
+		if want := `{"database":"main","operation":"query","query":"` + test.query + `","rows":1}`; string(result.Summary) != want {
+			t.Errorf("summary = %s, want %s", result.Summary, want)
+		}
+		if _, applied, err := h.Seal(t.Context(), j); applied != test.writes || err != nil {
+			t.Errorf("Seal of %s = %t, %v, want %t", test.query, applied, err, test.writes)
+		}
+		if got := h.Target(j); got != "database main" {
+			t.Errorf("Target = %q, want that of the database", got)
+		}
 	}
 }
 

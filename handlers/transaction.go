@@ -23,6 +23,7 @@ type transactionSummary struct {
 type stepSummary struct {
 	Operation string `json:"operation"`
 	Table     string `json:"table,omitempty"`
+	Query     string `json:"query,omitempty"` // the name of a named statement
 	As        string `json:"as,omitempty"`
 	Rows      *int64 `json:"rows,omitempty"` // absent when replayed
 }
@@ -41,7 +42,7 @@ func (h *Handlers) transaction(ctx context.Context, j *job.Job, task *tasks.Tran
 		Database: task.Database, Operation: "transaction", Isolation: string(task.Transaction.Isolation), Rows: result.Rows, Replayed: result.Replayed,
 	}
 	for i, step := range task.Transaction.Steps {
-		s := stepSummary{Operation: string(step.Op), Table: step.Table, As: step.As}
+		s := stepSummary{Operation: string(step.Op), Table: step.Table, Query: step.Query, As: step.As}
 		if i < len(result.Steps) {
 			s.Rows = &result.Steps[i]
 		}

@@ -54,7 +54,7 @@ func (l *Ledger) Accept(ctx context.Context, b Batch) ([]job.Accepted, error) {
 	if b.Atomic && w.refused() {
 		return w.answers, ErrBatchRefused
 	}
-	if err := l.groups.submit(w); err != nil {
+	if err := l.groups.submit(ctx, w); err != nil {
 		return nil, fmt.Errorf("ledger: accept: %w", err)
 	}
 	select {

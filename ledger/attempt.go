@@ -14,6 +14,7 @@ var errRefused = errors.New("a job of an atomic batch was refused")
 
 // attempt is one try to commit a group, with its doorbells in ringer.
 func (g *groupWriter) attempt(ctx context.Context, group []*write, ringer *ringer) error {
+	ringer.bells = nil
 	keyed, rows := false, 0
 	for _, w := range group {
 		keyed = keyed || len(w.keys) > 0

@@ -34,6 +34,9 @@ const (
 	ofUnpaused = `queue = (SELECT ?queue WHERE NOT EXISTS (SELECT 1 FROM asyncops_queues WHERE name = ?queue AND paused))`
 	// Nobody would take them from a worker that has left.
 	workerLives = `EXISTS (SELECT 1 FROM asyncops_workers WHERE id = ?worker AND state <> 'gone')`
+
+	// May run, and is of the queue that the worker asks for.
+	claimable = ofUnpaused + ` AND ` + workerLives + ` AND ` + runnable
 )
 
 // claimRows takes rows: epoch+1, this worker, no doorbell. A claim that is only
@@ -75,12 +78,22 @@ func (l *Ledger) ClaimDue(ctx context.Context, worker, queue string, limit int) 
 	if limit <= 0 {
 		return nil, nil
 	}
-	const mine = ofUnpaused + ` AND ` + workerLives + ` AND ` + runnable
 	query := `WITH ` + l.pick("sealing", `queue = ?queue AND `+workerLives+` AND `+sealable, "run_at") +
-		`, ` + l.pick("rung", mine+` AND rung_at > 0`, "rung_at, run_at") +
-		`, ` + l.pick("unrung", mine+` AND rung_at = 0`, "run_at") +
+		`, ` + l.pick("rung", claimable+` AND rung_at > 0`, "rung_at, run_at") +
+		`, ` + l.pick("unrung", claimable+` AND rung_at = 0`, "run_at") +
 		`, picked AS (SELECT picked_id FROM sealing UNION ALL SELECT picked_id FROM rung
 			UNION ALL SELECT picked_id FROM unrung LIMIT ?limit) ` + claimPicked
+	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Limit: limit})
+}
+
+// ClaimFresh is ClaimDue for jobs that were just accepted and that no doorbell
+// rings for. It passes over others that are due, and takes half of the time
+// while there is little to claim: then most of it goes into planning.
+func (l *Ledger) ClaimFresh(ctx context.Context, worker, queue string, limit int) ([]job.Job, error) {
+	if limit <= 0 {
+		return nil, nil
+	}
+	query := `WITH ` + l.pick("picked", claimable+` AND rung_at = 0`, "run_at") + ` ` + claimPicked
 	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Limit: limit})
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // queryOne reads the columns of the first row into dest; none is sql.ErrNoRows.
-func queryOne(ctx context.Context, db querier, query string, dest ...any) error {
+func queryOne(ctx context.Context, db asker, query string, dest ...any) error {
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func queryOne(ctx context.Context, db querier, query string, dest ...any) error 
 }
 
 // queryNames reads the only column of all rows.
-func queryNames(ctx context.Context, db querier, query string) (names []string, err error) {
+func queryNames(ctx context.Context, db asker, query string) (names []string, err error) {
 	rows, err := db.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/internal/mysqlconn"
 	"github.com/asyncops/asyncops/internal/pgconn"
 )
@@ -39,6 +40,14 @@ type Table struct {
 	Write   bool
 }
 
+// Query is a named statement.
+type Query struct {
+	SQL    string       // one statement, with ? or $n placeholders
+	Params []dbop.Param // one for each placeholder, in order
+	Write  bool         // it changes rows
+	Writes []string     // tables that it changes; none, with Write, means that nobody knows
+}
+
 // Retry is how often a transient error (deadlock, serialization failure, lost
 // connection, busy file) is tried again inside one run.
 type Retry struct {
@@ -66,6 +75,7 @@ type Config struct {
 	Effects          Effects
 	MaxAffected      int // bound of update_many and delete_many; default 1000
 	Tables           map[string]Table
+	Queries          map[string]Query // named statements
 }
 
 func (c Config) withDefaults() Config {
@@ -131,6 +141,11 @@ func (c Config) Validate() error {
 	} {
 		if n < 0 {
 			bad("%s must not be negative", name)
+		}
+	}
+	for name, query := range c.Queries {
+		if _, err := query.read(c.Driver); err != nil {
+			bad("queries: %s %w", name, err)
 		}
 	}
 	for name, table := range c.Tables {

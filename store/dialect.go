@@ -20,7 +20,25 @@ type dialect interface {
 	codec() codec
 	// diagnose says what a driver's error means.
 	diagnose(error) fault
+	server
+}
+
+// server is what a dialect has its server do.
+type server interface {
+	binder
 	inquirer
+}
+
+// binder runs named statements, whose values the server binds.
+type binder interface {
+	// placeholder writes that of the nth value, counted from 1, for a parameter.
+	placeholder(n int, p dbop.Param) string
+	// argument is a value as the driver takes it. Errors are *job.Failure.
+	argument(v dbop.Value, p dbop.Param) (any, error)
+	// describeRows says what the columns of an answer hold, for appendValue.
+	describeRows(ctx context.Context, db querier, types []*sql.ColumnType) ([]columnInfo, error)
+	// appendValue appends a value of an answer, which is not nil, as JSON.
+	appendValue(b []byte, value any, c columnInfo) []byte
 }
 
 // inquirer is what a dialect asks its server about.
@@ -32,7 +50,7 @@ type inquirer interface {
 	// keeping promises: each a sentence that names what is wrong and the fix.
 	inspect(ctx context.Context, db querier, look inspection) ([]string, error)
 	// plan asks the database how it would run a SELECT, without values.
-	plan(ctx context.Context, db querier, text string) ([]string, error)
+	plan(ctx context.Context, db asker, text string) ([]string, error)
 }
 
 // codec moves values between JSON and a column. Errors are *job.Failure.
@@ -52,6 +70,7 @@ type codec interface {
 type grammar struct {
 	bun             schema.Dialect
 	questionMarks   bool   // placeholders are ?, else $1, $2, …
+	countsParams    bool   // a value may stand in several places of a named statement, by its number
 	likeEscape      string // the backslash, as a constant
 	defaultInValues bool   // VALUES (…, DEFAULT, …)
 	emptyRow        string // what follows the table to insert a row of defaults
@@ -104,10 +123,26 @@ type pools struct {
 // those of operations.
 const spareConns = 2
 
+// asker is who answers a query.
+type asker interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // querier is a pool or a transaction.
 type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	asker
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// preparer is a pool of database/sql or a transaction.
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// transaction is one that runs.
+type transaction interface {
+	querier
+	preparer
 }
 
 // fault is what a driver's error means.
@@ -158,6 +193,8 @@ type columnInfo struct {
 	name     string
 	class    class
 	declared string // type in the database's words
+	element  class  // of an array that arrives in PostgreSQL's spelling
+	param    bool   // it is no column, but a parameter of a named statement
 	counted  bool   // the database numbers rows in it; known where there is no RETURNING
 }
 

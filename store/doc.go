@@ -36,6 +36,8 @@
 // statement also finds out whether the server has ended the transaction in
 // between; MySQL cannot be asked, and nothing that a job can cause does so there.
 //
-// The package refuses SQL from callers; named statements and caches are not
-// its business yet.
+// A named statement is SQL of the configuration: the server binds its values, and
+// tells the types of its rows. Without Write it runs in a transaction that can
+// only read. Operations name it; the package refuses SQL from callers, and caches
+// are not its business yet.
 package store

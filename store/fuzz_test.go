@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -14,6 +16,7 @@ import (
 	"github.com/asyncops/asyncops/internal/testkit"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/store"
+	"github.com/asyncops/asyncops/store/storetest"
 )
 
 // condMaker turns bytes into a predicate over the columns t (text), n
@@ -82,9 +85,16 @@ func (m *condMaker) cond(depth int) dbop.Cond {
 	return dbop.IsNull{Column: m.column(), Negated: m.next()%2 == 0}
 }
 
-// FuzzCond runs predicates on all databases. Whatever the values, the
-// statement must be one that the database understands, a row must be found by
-// the text that it holds, and all databases must find the same rows.
+// FuzzCond runs predicates on all databases, whatever the values, and asks the
+// databases themselves whether it went right:
+//
+//   - The statement is one statement: each of them prepares it, and takes it for a
+//     part of a larger one, which ends where we have ended it.
+//   - The user's text is nothing but values: all databases find the same rows, and
+//     PostgreSQL those that it finds when the text is not in the statement at all,
+//     but bound by the server.
+//   - A row is found by the text that it holds, and holds it as it was written.
+//   - Nothing but what we have written has changed.
 func FuzzCond(f *testing.F) {
 	for _, text := range []string{"", "'", `\`, `\'`, "--", "/*", "?", "$1", `"`, "a'; DROP TABLE x; --", "%", `_\`, "é😀", "-1", "1.5", "1e400",
 		"99999999999999999999", "true", "NaN", "2026-11-23T10:00:00Z", "2026-11-23", "\x00", "\xff", "'\\''", "E'x'", "$$", ":name", "null"} {
@@ -92,13 +102,20 @@ func FuzzCond(f *testing.F) {
 			f.Add([]byte{byte(program), 3, byte(program * 7), 3, byte(program), 1, 1, 4, 2, 0, 3, 0, 1, 5, byte(program), 6, 3, 6, 0, 2}, text, "7")
 		}
 	}
-	targets := []*store.Target{postgresFuzz(f), sqliteFuzz(f), mysqlFuzz(f)}
+	targets := []fuzzed{postgresFuzz(f), sqliteFuzz(f), mysqlFuzz(f)}
 	f.Fuzz(func(t *testing.T, program []byte, text, other string) {
 		maker := condMaker{program: program, texts: []string{text, other, "5"}}
 		cond := maker.cond(0)
 		first, on := "", "" // what the first finds that takes all values
 		for _, target := range targets {
-			rows := find(t, target, cond)
+			rows := target.find(t, cond)
+			if rows != "" {
+				target.wantOneStatement(t, cond, rows)
+				target.wantUnharmed(t)
+			}
+			if rows != "" && target.Name() == "postgres" {
+				target.wantSameBound(t, cond, rows)
+			}
 			switch {
 			case rows == "" || maker.likes:
 			case first == "":
@@ -111,15 +128,25 @@ func FuzzCond(f *testing.F) {
 			return
 		}
 		for _, target := range targets {
-			roundTrip(t, target, text)
+			roundTrip(t, target.Target, text)
 		}
 	})
 }
 
+// fuzzed is a target with the tables fixed and free, and a way past it.
+type fuzzed struct {
+	*store.Target
+	sql *sql.DB
+}
+
+func matching(cond dbop.Cond) dbop.Operation {
+	return dbop.Operation{Op: dbop.SelectMany, Table: "fixed", Columns: []string{"id"}, Where: cond}
+}
+
 // find returns the ids that match, or "" if the database refuses a value.
-func find(t *testing.T, target *store.Target, cond dbop.Cond) string {
+func (target fuzzed) find(t *testing.T, cond dbop.Cond) string {
 	t.Helper()
-	res, err := target.Run(t.Context(), dbop.Operation{Op: dbop.SelectMany, Table: "fixed", Columns: []string{"id"}, Where: cond}, nil)
+	res, err := target.Run(t.Context(), matching(cond), nil)
 	var failure *job.Failure
 	switch {
 	case err == nil:
@@ -129,6 +156,102 @@ func find(t *testing.T, target *store.Target, cond dbop.Cond) string {
 	}
 	t.Fatalf("%+v on %s: %v", cond, target.Name(), err)
 	return ""
+}
+
+// idsOf reads the answer of a statement that the server has prepared, which it
+// does with no more than one.
+func (target fuzzed) idsOf(t *testing.T, query string, args ...any) (ids []int) {
+	t.Helper()
+	stmt, err := target.sql.PrepareContext(t.Context(), query)
+	if err != nil {
+		t.Fatalf("%s does not prepare %q: %v", target.Name(), query, err)
+	}
+	defer func() { _ = stmt.Close() }()
+	rows, err := stmt.QueryContext(t.Context(), args...)
+	if err != nil {
+		t.Fatalf("%s does not run %q: %v", target.Name(), query, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func foundIDs(t *testing.T, answer string) (ids []int) {
+	t.Helper()
+	var read struct{ Rows []struct{ ID int } }
+	if err := json.Unmarshal([]byte(answer), &read); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range read.Rows {
+		ids = append(ids, row.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// wantOneStatement puts the statement into another one: a literal or comment that
+// it leaves open, or a semicolon in it, would end that one, too.
+func (target fuzzed) wantOneStatement(t *testing.T, cond dbop.Cond, found string) {
+	t.Helper()
+	text, err := target.SelectSQL(t.Context(), matching(cond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := target.idsOf(t, "SELECT q.id FROM ("+text+") AS q WHERE q.id IS NOT NULL"), foundIDs(t, found); !slices.Equal(got, want) {
+		t.Errorf("%q as a part finds %v on %s, by itself %v", text, got, target.Name(), want)
+	}
+}
+
+// wantSameBound leaves all values to the server.
+func (target fuzzed) wantSameBound(t *testing.T, cond dbop.Cond, found string) {
+	t.Helper()
+	text, err := target.Registry().Explain(matching(cond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := target.idsOf(t, text, valuesOf(cond)...), foundIDs(t, found); !slices.Equal(got, want) {
+		t.Errorf("%+v with bound values finds %v, written out %v", cond, got, want)
+	}
+}
+
+// valuesOf lists the values of a predicate in the order of its SQL.
+func valuesOf(cond dbop.Cond) (values []any) {
+	switch c := cond.(type) {
+	case dbop.And:
+		for _, part := range c {
+			values = append(values, valuesOf(part)...)
+		}
+	case dbop.Or:
+		for _, part := range c {
+			values = append(values, valuesOf(part)...)
+		}
+	case dbop.Not:
+		return valuesOf(c.Cond)
+	case dbop.Compare:
+		return []any{c.Value.Text}
+	case dbop.In:
+		for _, v := range c.Values {
+			values = append(values, v.Text)
+		}
+	}
+	return values
+}
+
+func (target fuzzed) wantUnharmed(t *testing.T) {
+	t.Helper()
+	if got := target.idsOf(t, "SELECT id FROM fixed WHERE id = 4 AND t IS NULL OR id <> 4 AND t IN ('a', 'B', '', '7')"); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
+		t.Fatalf("the table fixed of %s has only %v left as it was", target.Name(), got)
+	}
 }
 
 func roundTrip(t *testing.T, target *store.Target, text string) {
@@ -153,8 +276,9 @@ func roundTrip(t *testing.T, target *store.Target, text string) {
 const fuzzRows = `INSERT INTO fixed VALUES (1, 'a', 5, 5, %[1]s, '2026-11-23 10:00:00'), (2, 'B', -7, 1.5, %[2]s, '2020-01-01 00:00:00'),
 	(3, '', 0, 0, NULL, NULL), (4, NULL, NULL, NULL, %[1]s, '2026-11-23 10:00:00.5'), (5, '7', 7, 7, %[2]s, NULL)`
 
-func fuzzTarget(f *testing.F, cfg store.Config) *store.Target {
+func fuzzTarget(f *testing.F, db storetest.Database) fuzzed {
 	f.Helper()
+	cfg := db.Config
 	cfg.Name = string(cfg.Driver)
 	cfg.Tables = map[string]store.Table{"fixed": {}, "free": {Write: true}}
 	target, err := store.Open(cfg, slog.New(slog.DiscardHandler), nil)
@@ -162,30 +286,30 @@ func fuzzTarget(f *testing.F, cfg store.Config) *store.Target {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = target.Close() })
-	return target
+	return fuzzed{target, db.SQL}
 }
 
-func postgresFuzz(f *testing.F) *store.Target {
+func postgresFuzz(f *testing.F) fuzzed {
 	f.Helper()
 	db := openPostgres(f, testkit.PostgresDatabase(f))
 	if _, err := db.SQL.ExecContext(f.Context(), `CREATE TABLE fixed (id int PRIMARY KEY, t text, n bigint, d numeric, b boolean, s timestamptz);
 		CREATE TABLE free (id int PRIMARY KEY, t text); `+fmt.Sprintf(fuzzRows, "true", "false")); err != nil {
 		f.Fatal(err)
 	}
-	return fuzzTarget(f, db.Config)
+	return fuzzTarget(f, db)
 }
 
-func sqliteFuzz(f *testing.F) *store.Target {
+func sqliteFuzz(f *testing.F) fuzzed {
 	f.Helper()
 	db := openSQLite(f, filepath.Join(f.TempDir(), "fuzz.db"))
 	if _, err := db.SQL.ExecContext(f.Context(), `CREATE TABLE fixed (id INTEGER PRIMARY KEY, t TEXT, n BIGINT, d DECIMAL, b BOOLEAN, s TIMESTAMP);
 		CREATE TABLE free (id INTEGER PRIMARY KEY, t TEXT); `+fmt.Sprintf(fuzzRows, "1", "0")); err != nil {
 		f.Fatal(err)
 	}
-	return fuzzTarget(f, db.Config)
+	return fuzzTarget(f, db)
 }
 
-func mysqlFuzz(f *testing.F) *store.Target {
+func mysqlFuzz(f *testing.F) fuzzed {
 	f.Helper()
 	db := openMySQL(f, testkit.MariaDBDatabase(f))
 	for _, statement := range []string{ // text compares as on the others: every difference counts
@@ -197,5 +321,5 @@ func mysqlFuzz(f *testing.F) *store.Target {
 			f.Fatal(err)
 		}
 	}
-	return fuzzTarget(f, db.Config)
+	return fuzzTarget(f, db)
 }

@@ -41,9 +41,10 @@ type Health struct {
 // Detail is the problems in one line.
 func (h Health) Detail() string { return strings.Join(h.Problems, "; ") }
 
-// Health asks the database once, looks for the effects table, and whether the
-// server and the tables that jobs write can keep what is promised. It takes no
-// slot of an operation. The caller bounds it by ctx.
+// Health asks the database once, looks for the effects table, whether the
+// server and the tables that jobs write can keep what is promised, and whether
+// the named statements can be prepared. It takes no slot of an operation. The
+// caller bounds it by ctx.
 func (t *Target) Health(ctx context.Context) Health {
 	began := time.Now()
 	err := t.reader.PingContext(ctx)
@@ -54,6 +55,10 @@ func (t *Target) Health(ctx context.Context) Health {
 	var wrong []string
 	if err == nil {
 		wrong, err = t.dialect.inspect(ctx, t.reader, inspection{path: t.cfg.Path, writable: t.writable()})
+	}
+	var broken []string
+	if err == nil {
+		broken, err = t.checkQueries(ctx)
 	}
 	h.Effects = t.EffectsState()
 	switch {
@@ -68,7 +73,7 @@ func (t *Target) Health(ctx context.Context) Health {
 		_, _, why := t.effects.known()
 		h.Problems = append(h.Problems, "no usable effects table ("+why+"): writes are at least once; run asyncops migrate --target "+t.cfg.Name)
 	}
-	if h.Problems = append(h.Problems, wrong...); len(h.Problems) > 0 {
+	if h.Problems = slices.Concat(h.Problems, wrong, broken); len(h.Problems) > 0 {
 		h.Status = StatusDegraded
 	}
 	return h
@@ -101,5 +106,10 @@ func (t *Target) writable() []string {
 			tables = append(tables, name)
 		}
 	}
+	for _, query := range t.cfg.Queries {
+		tables = append(tables, query.Writes...)
+	}
+	slices.Sort(tables)
+	tables = slices.Compact(tables)
 	return append(tables, "asyncops_effects")
 }

@@ -40,7 +40,7 @@ func (t *Target) insertOne(ctx context.Context, tx querier, visible *table, op d
 	}
 	switch {
 	case len(returning) > 0 && values != nil:
-		out = appendRow(append(out, `,"row":`...), codec, returning, values)
+		out = appendRow(append(out, `,"row":`...), codec.decode, returning, values)
 	case len(returning) > 0: // a conflict was ignored
 		out = append(out, `,"row":null`...)
 	}

@@ -165,9 +165,15 @@ func TestMySQLZeroDates(t *testing.T) {
 func TestMySQLNeedsInnoDB(t *testing.T) {
 	t.Parallel()
 	ddl := []string{"CREATE TABLE plain (v INT) ENGINE = MyISAM", "CREATE TABLE good (v INT)"}
-	f := mysqlOn(t, testkit.MariaDB(t), ddl, nil)
+	queries := func(cfg *store.Config) {
+		cfg.Queries = map[string]store.Query{"fill": {SQL: "INSERT INTO plain VALUES (7)", Write: true, Writes: []string{"plain"}}}
+	}
+	f := mysqlOn(t, testkit.MariaDB(t), ddl, queries)
+	_, err := f.Run(t.Context(), dbop.Operation{Op: dbop.Query, Query: "fill", Write: true}, &store.Effect{Job: job.NewID()})
+	wantFailure(t, err, job.ClassPermanent, job.CodeInvalid)
+	f.wantCount("plain", 0)
 	op := insertInto("plain", set("v", num("1")))
-	_, err := f.Run(t.Context(), op, &store.Effect{Job: job.NewID()})
+	_, err = f.Run(t.Context(), op, &store.Effect{Job: job.NewID()})
 	wantFailure(t, err, job.ClassPermanent, job.CodeInvalid)
 	f.wantCount("plain", 0)
 	f.want(op, `{"id":null,"row":{"v":1},"rows_affected":1}`) // without a promise

@@ -20,6 +20,7 @@ var mysqlDDL = storetest.DDL{
 	Log:       `CREATE TABLE log (nonce TEXT)`,
 	Slow:      `CREATE VIEW slow AS SELECT 1 AS id, SLEEP(30) AS slept`,
 	Transfers: `CREATE TABLE transfers (id BIGINT AUTO_INCREMENT PRIMARY KEY, source INT, target INT, amount DECIMAL(20, 2))`,
+	Sneak:     `CREATE FUNCTION sneak() RETURNS INT DETERMINISTIC MODIFIES SQL DATA BEGIN INSERT INTO log (nonce) VALUES ('sneaked'); RETURN 1; END`,
 	Undo:      `CREATE TRIGGER undoes AFTER INSERT ON log FOR EACH ROW DELETE FROM asyncops_effects`,
 }
 
@@ -29,7 +30,7 @@ func TestMariaDB(t *testing.T) {
 		Database: func(t *testing.T) storetest.Database { return openMySQL(t, testkit.MariaDBDatabase(t)) },
 		Server:   func(t *testing.T) storetest.Server { return mysqlServer(t, startMariaDB(t)) },
 		Crowded:  mysqlCrowded,
-		DDL:      mysqlDDL, Values: mysqlValues(), Quote: "`", Transfer: documentedTransfer(t),
+		DDL:      mysqlDDL, Values: mysqlValues(), Returning: true, Quote: "`", Transfer: documentedTransfer(t),
 	})
 }
 
@@ -217,10 +218,10 @@ func mysqlValues() []storetest.ValueCase {
 		{Type: "BINARY(4)", In: bin("ab"), Want: `{"$base64":"YWIAAA=="}`, Unequal: true},
 		{Type: "POINT", In: bin(point), Want: `{"$base64":"AAAAAAEBAAAAAAAAAAAA8D8AAAAAAAAAQA=="}`},
 		{Type: "POINT", In: str("POINT(1 2)")},
-		{Type: "JSON", In: js(`{"a": [1, {"b": null}], "n": 12345678901234567890.5, "s": "it's \\ \"x\""}`), Want: `{"a":[1,{"b":null}],"n":12345678901234567890.5,"s":"it's \\ \"x\""}`},
-		{Type: "JSON", In: str("text"), Want: `"text"`},
-		{Type: "JSON", In: num("1"), Want: "1"},
-		{Type: "JSON", In: truth("true"), Want: "true"},
+		{Type: "JSON", In: js(`{"a": [1, {"b": null}], "n": 12345678901234567890.5, "s": "it's \\ \"x\""}`), Want: `{"a":[1,{"b":null}],"n":12345678901234567890.5,"s":"it's \\ \"x\""}`, NamedText: true},
+		{Type: "JSON", In: str("text"), Want: `"text"`, NamedText: true},
+		{Type: "JSON", In: num("1"), Want: "1", NamedText: true},
+		{Type: "JSON", In: truth("true"), Want: "true", NamedText: true},
 		{Type: "JSON", In: bin("x")},
 		{Type: "UUID", In: str("0192F3A4-0000-7000-8000-0000000000ff"), Want: `"0192f3a4-0000-7000-8000-0000000000ff"`},
 		{Type: "UUID", In: str("no uuid")},

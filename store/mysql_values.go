@@ -165,7 +165,7 @@ func mysqlDecimal(v dbop.Value, c columnInfo) (string, error) {
 }
 
 func mysqlTime(b []byte, v dbop.Value, c columnInfo) ([]byte, error) {
-	t, ok := parseTime(v.Text)
+	t, ok := dbop.ParseTime(v.Text)
 	switch {
 	case !ok || v.Kind != dbop.String:
 		return b, unfit(c, "not a time such as 2026-01-31T12:00:00Z or a date such as 2026-01-31")

@@ -28,7 +28,7 @@ func (t *Target) read(ctx context.Context, db querier, visible *table, op dbop.O
 			out = append(out, ',')
 		}
 		n++
-		out = appendRow(out, q.codec, columns, values)
+		out = appendRow(out, q.codec.decode, columns, values)
 	})
 	if err != nil {
 		return nil, err

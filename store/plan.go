@@ -21,7 +21,7 @@ func (t *Target) Plan(ctx context.Context, op dbop.Operation) ([]string, error) 
 	if err := t.registry.failure(op); err != nil {
 		return nil, err
 	}
-	if op.Op.Writes() {
+	if op.Writes() {
 		return nil, job.Permanent(job.CodeInvalid, "only reads have a plan")
 	}
 	ctx, cancel := context.WithTimeout(ctx, planTimeout)
@@ -38,6 +38,13 @@ func (t *Target) plan(ctx context.Context, op dbop.Operation) ([]string, error) 
 		return nil, err
 	}
 	defer t.slots.release()
+	if op.Op == dbop.Query {
+		bound, err := t.bind(op)
+		if err != nil {
+			return nil, err
+		}
+		return t.dialect.plan(ctx, boundAsker{t.pools.read, bound.args}, bound.text)
+	}
 	described, err := t.catalog.table(ctx, op.Table)
 	if err != nil {
 		return nil, err
@@ -53,7 +60,7 @@ func (t *Target) plan(ctx context.Context, op dbop.Operation) ([]string, error) 
 }
 
 // plan leaves nodes as they are and takes the values out of their conditions.
-func (postgres) plan(ctx context.Context, db querier, text string) ([]string, error) {
+func (postgres) plan(ctx context.Context, db asker, text string) ([]string, error) {
 	lines, err := queryNames(ctx, db, "EXPLAIN "+text)
 	for i, line := range lines {
 		if !strings.Contains(line, "(cost=") {
@@ -65,7 +72,7 @@ func (postgres) plan(ctx context.Context, db querier, text string) ([]string, er
 
 // plan returns a line for each table, whose columns depend on the server. They
 // hold no values.
-func (*mysql) plan(ctx context.Context, db querier, text string) (lines []string, err error) {
+func (*mysql) plan(ctx context.Context, db asker, text string) (lines []string, err error) {
 	rows, err := db.QueryContext(ctx, "EXPLAIN "+text)
 	if err != nil {
 		return nil, err
@@ -100,7 +107,7 @@ func (*mysql) plan(ctx context.Context, db querier, text string) (lines []string
 }
 
 // plan indents what is part of something else. SQLite shows placeholders.
-func (sqlite) plan(ctx context.Context, db querier, text string) (lines []string, err error) {
+func (sqlite) plan(ctx context.Context, db asker, text string) (lines []string, err error) {
 	rows, err := db.QueryContext(ctx, "EXPLAIN QUERY PLAN "+text)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,10 @@ import (
 )
 
 // postgres is the dialect of PostgreSQL 13 and newer.
-type postgres struct{ words grammar }
+type postgres struct {
+	words grammar
+	types *postgresTypes
+}
 
 // How long one session may hold others up. A frozen worker's transaction must
 // end before its job runs elsewhere.
@@ -28,7 +31,7 @@ func (postgres) open(cfg Config) (*pools, error) {
 	pg := cfg.Postgres
 	pg.MaxOpen = cfg.PoolSize + cfg.MaxOverflow + spareConns
 	pg.MaxIdle = pg.MaxOpen // keepPoolSize closes what is too much
-	pg.MaxLifetime, pg.MaxIdleTime = cfg.MaxLifetime, cfg.MaxIdleTime
+	pg.MaxLifetime, pg.MaxIdleTime, pg.TextRows = cfg.MaxLifetime, cfg.MaxIdleTime, true
 	params := map[string]string{
 		"TimeZone":                            "UTC",
 		"statement_timeout":                   milliseconds(cfg.StatementTimeout),
@@ -67,8 +70,8 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(max(d.Milli
 func (d postgres) grammar() grammar { return d.words }
 
 func newPostgres() postgres {
-	return postgres{grammar{
-		bun: pgdialect.New(), likeEscape: `'\'`, defaultInValues: true, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, onConflict: true,
+	return postgres{types: &postgresTypes{known: map[uint32]columnInfo{}}, words: grammar{
+		bun: pgdialect.New(), likeEscape: `'\'`, defaultInValues: true, emptyRow: "DEFAULT VALUES", insertAlias: true, returning: true, countsParams: true, onConflict: true,
 		deleteFrom:     "DELETE FROM ",
 		statementGrace: 5 * time.Second,
 		effects: effectsWords{

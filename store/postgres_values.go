@@ -40,7 +40,7 @@ func (postgresCodec) literal(b []byte, v dbop.Value, c columnInfo) ([]byte, erro
 		}
 	case classLocalTime:
 		// The server would ignore a zone here.
-		if t, ok := parseTime(v.Text); ok && v.Kind == dbop.String {
+		if t, ok := dbop.ParseTime(v.Text); ok && v.Kind == dbop.String {
 			return pgconn.AppendLiteral(b, t.UTC().Format(localTimeLayout)), nil
 		}
 	}

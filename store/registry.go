@@ -14,14 +14,18 @@ const (
 	FieldUnknownTable  = "unknown_table"
 	FieldUnknownColumn = "unknown_column"
 	FieldReadOnly      = "read_only"
+	FieldUnknownQuery  = "unknown_query"
+	FieldChangedQuery  = "changed_query" // its parameters are not those of the operation
 )
 
-// Registry knows which tables and columns of a target jobs may touch. It needs
+// Registry knows which tables and columns of a target jobs may touch, and which
+// named statements they may run. It needs
 // no connection and is safe for concurrent use.
 type Registry struct {
 	database string
 	dialect  dialect
 	tables   map[string]Table
+	queries  map[string]*namedQuery
 }
 
 // NewRegistry returns the registry of the target that cfg describes.
@@ -30,19 +34,26 @@ func NewRegistry(cfg Config) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Registry{database: cfg.Name, dialect: d, tables: cfg.Tables}, nil
+	queries, err := nameQueries(d, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Registry{database: cfg.Name, dialect: d, tables: cfg.Tables, queries: queries}, nil
 }
 
 // Check reports what the operation names that it may not. Pointers are
 // relative to the operation's args; everything inside a where is "/where".
 func (r *Registry) Check(op dbop.Operation) []job.FieldError {
+	if op.Op == dbop.Query {
+		return r.checkQuery(op)
+	}
 	table, ok := r.lookUp(op.Table)
 	if !ok {
 		return []job.FieldError{{Pointer: "/table", Code: FieldUnknownTable,
 			Message: fmt.Sprintf("table %q is not listed for database %q", op.Table, r.database)}}
 	}
 	var errs []job.FieldError
-	if op.Op.Writes() && !table.Write {
+	if op.Writes() && !table.Write {
 		errs = append(errs, job.FieldError{Pointer: "/table", Code: FieldReadOnly,
 			Message: fmt.Sprintf("table %q of database %q may be read only; write: true in the configuration allows writes", op.Table, r.database)})
 	}
@@ -139,6 +150,7 @@ func (r *Registry) failure(op dbop.Operation) error {
 	}
 	code := map[string]job.Code{
 		FieldUnknownTable: job.CodeUnknownTable, FieldUnknownColumn: job.CodeUnknownColumn, FieldReadOnly: job.CodeReadOnly,
+		FieldUnknownQuery: job.CodeInvalid, FieldChangedQuery: job.CodeInvalid,
 	}[errs[0].Code]
 	return job.Permanent(code, "%s", errs[0].Message)
 }
@@ -149,6 +161,9 @@ func (r *Registry) failure(op dbop.Operation) error {
 func (r *Registry) Explain(op dbop.Operation) (string, error) {
 	if err := r.failure(op); err != nil {
 		return "", err
+	}
+	if op.Op == dbop.Query {
+		return r.queries[op.Query].text, nil
 	}
 	q := newBuilder(r.dialect)
 	q.hide = true

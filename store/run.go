@@ -46,8 +46,11 @@ func (t *Target) Run(ctx context.Context, op dbop.Operation, effect *Effect) (*R
 		return nil, err
 	}
 	w := work{
-		op: op.Op, writes: op.Writes(), tables: []string{op.Table},
+		op: op.Op, writes: op.Writes(), tables: []string{op.Table}, query: op.Query,
 		explain: func() (string, error) { return t.registry.Explain(op) },
+	}
+	if op.Op == dbop.Query {
+		w.tables = t.registry.queries[op.Query].Writes
 	}
 	return t.run(ctx, w, func() (*Result, error) { return t.once(ctx, op, effect) })
 }
@@ -57,6 +60,7 @@ type work struct {
 	op      dbop.Op // as metrics, logs and errors call it
 	writes  bool
 	tables  []string
+	query   string                 // the name of a named statement
 	explain func() (string, error) // for the log
 }
 
@@ -140,6 +144,9 @@ func (t *Target) retry(ctx context.Context, tables []string, f func() error) err
 
 // once is one try of an operation.
 func (t *Target) once(ctx context.Context, op dbop.Operation, effect *Effect) (*Result, error) {
+	if op.Op == dbop.Query {
+		return t.onceQuery(ctx, op, effect)
+	}
 	visible, err := t.visible(ctx, op)
 	if err != nil {
 		return nil, err
@@ -156,7 +163,7 @@ func (t *Target) once(ctx context.Context, op dbop.Operation, effect *Effect) (*
 	if res, ok, err := t.shared.insert(ctx, visible, op, effect); ok {
 		return res, err
 	}
-	return t.transact(ctx, t.writer, nil, effect, func(tx querier) (*Result, error) { return t.do(ctx, tx, visible, op) })
+	return t.transact(ctx, t.writer, nil, effect, func(tx transaction) (*Result, error) { return t.do(ctx, tx, visible, op) })
 }
 
 // visible describes what of an operation's table jobs may see.
@@ -194,7 +201,7 @@ func (t *Target) do(ctx context.Context, db querier, visible *table, op dbop.Ope
 
 // transact is one transaction: the effect's row, if there is an effect, what
 // body does, and its result in that row.
-func (t *Target) transact(ctx context.Context, pool *bun.DB, opts *sql.TxOptions, effect *Effect, body func(querier) (*Result, error)) (*Result, error) {
+func (t *Target) transact(ctx context.Context, pool *bun.DB, opts *sql.TxOptions, effect *Effect, body func(transaction) (*Result, error)) (*Result, error) {
 	tx, err := pool.BeginTx(ctx, opts)
 	if err != nil {
 		return nil, err

@@ -120,6 +120,9 @@ func clipSQL(sql string) string {
 // ran is what there is to observe of work that has ended.
 func (w work) ran(res *Result, took time.Duration, err error) ran {
 	r := ran{op: w.op, subject: slog.String("table", strings.Join(w.tables, ", ")), took: took, err: err}
+	if w.query != "" {
+		r.subject = slog.String("query", w.query)
+	}
 	if res != nil {
 		r.rows = res.Rows
 	}

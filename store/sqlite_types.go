@@ -180,7 +180,7 @@ func appendTime(b []byte, v dbop.Value, c columnInfo) ([]byte, error) {
 	if v.Kind == dbop.Number { // a file that counts seconds; they are its business
 		return appendNumber(b, v, c)
 	}
-	t, ok := parseTime(v.Text)
+	t, ok := dbop.ParseTime(v.Text)
 	switch {
 	case !ok || v.Kind != dbop.String:
 		return b, unfit(c, "not a time such as 2026-01-31T12:00:00Z or a date such as 2026-01-31")
@@ -228,7 +228,7 @@ func (sqliteCodec) decode(b []byte, value any, c columnInfo) []byte {
 		case classJSON:
 			return appendJSONText(b, value)
 		case classTime, classDate:
-			if t, ok := parseTime(value); ok {
+			if t, ok := dbop.ParseTime(value); ok {
 				return sqliteCodec{}.decode(b, t, c)
 			}
 		}

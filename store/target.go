@@ -47,6 +47,7 @@ type Target struct {
 	catalog  *catalog
 	effects  *effects
 	slow     *slowLog
+	queries  *queryStates
 	closed   atomic.Bool
 }
 
@@ -82,6 +83,7 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Target, error) {
 	t.effects = &effects{mode: cfg.Effects}
 	t.shared = newSharing(t)
 	t.slow = newSlowLog(t.log)
+	t.queries = newQueryStates()
 	return t, nil
 }
 
@@ -143,7 +145,8 @@ const (
 // Watch looks after the target until ctx is done: it closes connections that
 // load has opened and that are needed no more, and makes or finds the effects
 // table as soon as the server is up, and again from time to time. Without Watch
-// the first write does so.
+// the first write does so. Whether named statements can be prepared is looked at
+// then, too.
 func (t *Target) Watch(ctx context.Context) error {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { t.keepPoolSize(ctx) })
@@ -151,6 +154,8 @@ func (t *Target) Watch(ctx context.Context) error {
 	for {
 		wait := watchInterval
 		if _, err := t.checkEffects(ctx); err != nil {
+			wait = watchRetryInterval
+		} else if _, err := t.checkQueries(ctx); err != nil {
 			wait = watchRetryInterval
 		}
 		t.slow.flush()

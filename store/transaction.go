@@ -30,7 +30,7 @@ func (t *Target) RunTransaction(ctx context.Context, txn dbop.Transaction, effec
 		return strings.Join(all, "; "), err
 	}}
 	for _, step := range txn.Steps {
-		w.tables = append(w.tables, step.Table)
+		w.tables = append(w.tables, t.registry.touches(step.Operation)...)
 	}
 	at := -1 // the step that a try is at, if it is at one
 	res, err := t.run(ctx, w, func() (*Result, error) { return t.tryTransaction(ctx, txn, effect, &at) })
@@ -45,6 +45,12 @@ func (t *Target) tryTransaction(ctx context.Context, txn dbop.Transaction, effec
 	tables := make([]*table, len(txn.Steps))
 	for i, step := range txn.Steps {
 		*at = i
+		if step.Op == dbop.Query {
+			if err := t.canRollBack(ctx, step.Operation); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		var err error
 		if tables[i], err = t.visible(ctx, step.Operation); err != nil {
 			return nil, err
@@ -54,7 +60,7 @@ func (t *Target) tryTransaction(ctx context.Context, txn dbop.Transaction, effec
 		}
 	}
 	*at = -1
-	body := func(tx querier) (*Result, error) {
+	body := func(tx transaction) (*Result, error) {
 		res, err := t.steps(ctx, tx, txn.Steps, tables, at)
 		if err == nil {
 			*at = -1
@@ -84,13 +90,13 @@ func (t *Target) isolation(i dbop.Isolation) sql.IsolationLevel {
 }
 
 // steps runs the steps in a transaction.
-func (t *Target) steps(ctx context.Context, tx querier, steps []dbop.Step, tables []*table, at *int) (*Result, error) {
+func (t *Target) steps(ctx context.Context, tx transaction, steps []dbop.Step, tables []*table, at *int) (*Result, error) {
 	all := &Result{JSON: []byte(`{"results":[`), Steps: make([]int64, len(steps))}
 	var results dbop.Results
 	for i, step := range steps {
 		*at = i
 		op, err := step.Resolve(&results, func(column string) bool {
-			c := tables[i].column(column)
+			c := tables[i].column(column) // a named statement has none, and never asks
 			return c != nil && c.class == classJSON
 		})
 		if err == nil {
@@ -99,7 +105,12 @@ func (t *Target) steps(ctx context.Context, tx querier, steps []dbop.Step, table
 		if err != nil {
 			return nil, err
 		}
-		res, err := t.do(ctx, tx, tables[i], op)
+		var res *Result
+		if op.Op == dbop.Query {
+			res, err = t.runQuery(ctx, tx, op, false)
+		} else {
+			res, err = t.do(ctx, tx, tables[i], op)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -14,7 +14,11 @@ import (
 
 // unfit is the failure of a value that its column cannot take.
 func unfit(c columnInfo, why string) error {
-	return job.Permanent(job.CodeInvalidValue, "column %q (%s): %s", c.name, c.declared, why)
+	what := "column"
+	if c.param {
+		what = "parameter"
+	}
+	return job.Permanent(job.CodeInvalidValue, "%s %q (%s): %s", what, c.name, c.declared, why)
 }
 
 // checkText refuses what SQL text cannot hold.
@@ -77,25 +81,10 @@ func appendJSONTime(b []byte, t time.Time) []byte {
 	return append(b, '"')
 }
 
-// parseTime reads a point in time as a caller writes it; without a zone it is
-// UTC.
-func parseTime(s string) (time.Time, bool) {
-	for _, layout := range []string{
-		time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999-07",
-		"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
-		"2006-01-02T15:04Z07:00", "2006-01-02 15:04", time.DateOnly,
-	} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, true
-		}
-	}
-	return time.Time{}, false
-}
-
 const localTimeLayout = "2006-01-02 15:04:05.999999999"
 
 // appendRow appends a row as a JSON object in the order of its columns.
-func appendRow(b []byte, codec codec, columns []columnInfo, values []any) []byte {
+func appendRow(b []byte, appendValue func([]byte, any, columnInfo) []byte, columns []columnInfo, values []any) []byte {
 	b = append(b, '{')
 	for i, c := range columns {
 		if i > 0 {
@@ -107,7 +96,7 @@ func appendRow(b []byte, codec codec, columns []columnInfo, values []any) []byte
 			b = append(b, "null"...)
 			continue
 		}
-		b = codec.decode(b, values[i], c)
+		b = appendValue(b, values[i], c)
 	}
 	return append(b, '}')
 }

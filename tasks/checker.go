@@ -41,11 +41,11 @@ type checker struct {
 	kinds   func(kind string) (entry, bool) // for kinds made of others; the table cannot name itself
 }
 
-// add takes faults that others found, with a prefix for their pointers. One is
-// enough of what stands at one place.
-func (c *checker) add(prefix string, faults []job.FieldError) {
+// add takes faults that others found, whose pointers are relative to the args. One
+// is enough of what stands at one place.
+func (c *checker) add(faults []job.FieldError) {
 	for _, fault := range faults {
-		pointer := prefix + fault.Pointer
+		pointer := "/args" + fault.Pointer
 		if !slices.ContainsFunc(c.Errors(), func(have job.FieldError) bool { return have.Pointer == pointer }) {
 			c.Fail(pointer, fault.Code, "%s", fault.Message)
 		}
@@ -65,7 +65,7 @@ func (c *checker) database(name string, op dbop.Operation) *DB {
 	task.Database = target.Name
 	if named {
 		op.Where = nil
-		c.add("/args", target.Registry.Check(op))
+		c.add(target.Registry.Check(op))
 		c.whereColumns(target.Registry, op.Table)
 	}
 	return task

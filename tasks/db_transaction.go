@@ -200,3 +200,5 @@ func (t *stepTargets) Client(string) (Client, bool) { return Client{}, false }
 type unchecked struct{}
 
 func (unchecked) Check(dbop.Operation) []job.FieldError { return nil }
+
+func (unchecked) Query(string) (dbop.NamedQuery, bool) { return dbop.NamedQuery{}, false }

@@ -20,6 +20,7 @@ const (
 	DBUpdateMany  Kind = "db.update_many"
 	DBDeleteOne   Kind = "db.delete_one"
 	DBDeleteMany  Kind = "db.delete_many"
+	DBQuery       Kind = "db.query"
 	DBTransaction Kind = "db.transaction"
 	HTTPRequest   Kind = "http.request"
 	SystemHealth  Kind = "system.health"
@@ -99,6 +100,7 @@ var entries = []entry{
 	{DBUpdateMany, EffectDatabase, "Update the rows that match, up to max_affected.", read[UpdateManyArgs]},
 	{DBDeleteOne, EffectDatabase, "Delete the row that matches; more than one match changes nothing.", read[DeleteOneArgs]},
 	{DBDeleteMany, EffectDatabase, "Delete the rows that match, up to max_affected.", read[DeleteManyArgs]},
+	{DBQuery, EffectDatabase, "Run a statement that is configured under a name.", read[QueryArgs]},
 	{DBTransaction, EffectDatabase, "Run several operations of which all happen or none does.", read[TransactionArgs]},
 	{HTTPRequest, EffectUpstream, "Call an API and keep its answer.", read[HTTPRequestArgs]},
 	{SystemHealth, EffectNone, "Look at databases, clients, Redis and the ledger.", read[HealthArgs]},

@@ -61,7 +61,7 @@ func (a HTTPRequestArgs) task(c *checker) Task {
 		if fault.Pointer == "/body" {
 			fault.Pointer = pointer
 		}
-		c.add("/args", []job.FieldError{fault})
+		c.add([]job.FieldError{fault})
 	}
 	return &HTTP{Client: client.Name, Request: request, Cache: c.cache(a.Cache)}
 }

@@ -31,6 +31,15 @@ func transaction(isolation dbop.Isolation, steps ...dbop.Step) *tasks.Transactio
 	return &tasks.Transaction{Database: "main", Transaction: dbop.Transaction{Steps: steps, Isolation: isolation}}
 }
 
+// arguments are values for the query types.
+func arguments(values ...dbop.Value) []dbop.Argument {
+	args := make([]dbop.Argument, len(values))
+	for i, value := range values {
+		args[i] = dbop.Argument{Param: queries["types"].Params[i], Value: value}
+	}
+	return args
+}
+
 func examples() []example {
 	one := 1
 	ada := []dbop.Assignment{{Column: "name", Value: str("Ada")}}
@@ -73,6 +82,24 @@ func examples() []example {
 			db(dbop.Operation{Op: dbop.UpdateMany, Table: "users", Where: idIs("1"), Set: ada, MaxAffected: 50})},
 		{"all", "db.delete_one", `{"table":"users","where":{"id":1},"require":true}`, db(dbop.Operation{Op: dbop.DeleteOne, Table: "users", Where: idIs("1"), Require: true})},
 		{"all", "db.delete_many", `{"table":"users","where":{"id":1},"max_affected":1}`, db(dbop.Operation{Op: dbop.DeleteMany, Table: "users", Where: idIs("1"), MaxAffected: 1})},
+
+		{"least", "db.query", `{"name":"all"}`, db(dbop.Operation{Op: dbop.Query, Query: "all", Args: []dbop.Argument{}})},
+		{"no params", "db.query", `{"name":"all","params":null}`, db(dbop.Operation{Op: dbop.Query, Query: "all", Args: []dbop.Argument{}})},
+		{"all", "db.query", `{"database":"main","name":"active","params":{"since":"2026-01-31T12:00:00Z","status":"'; --"},"limit":7,"cache":{"key":"k"}}`,
+			&tasks.DB{Database: "main", Cache: &tasks.Cache{Key: "k"}, Operation: dbop.Operation{Op: dbop.Query, Query: "active", Limit: 7, Args: []dbop.Argument{
+				{Param: dbop.Param{Name: "status", Type: dbop.ParamString}, Value: str("'; --")}, {Param: dbop.Param{Name: "since", Type: dbop.ParamTime}, Value: str("2026-01-31T12:00:00Z")}}}}},
+		{"types", "db.query", `{"name":"types","params":{"i":18446744073709551615,"n":1.5,"d":"12.50","b":true,"y":{"$base64":"AP8="},"j":{"a":[1]}},"max_affected":1}`,
+			db(dbop.Operation{Op: dbop.Query, Query: "types", Write: true, MaxAffected: 1, Args: arguments(num("18446744073709551615"), num("1.5"), str("12.50"),
+				dbop.Value{Kind: dbop.Bool, Text: "true"}, dbop.Value{Kind: dbop.Bytes, Text: "\x00\xff"}, dbop.Value{Kind: dbop.JSON, Text: `{"a":[1]}`})})},
+		{"nulls", "db.query", `{"name":"types","params":{"i":null,"n":null,"d":null,"b":null,"y":null,"j":null}}`,
+			db(dbop.Operation{Op: dbop.Query, Query: "types", Write: true, Args: arguments(make([]dbop.Value, 6)...)})},
+		{"query in a transaction", "db.transaction", `{"operations":[{"op":"query","as":"act","name":"active","params":{"status":"a","since":null}},` +
+			`{"op":"query","name":"types","params":{"i":{"$ref":"act.count"},"n":null,"d":7,"b":null,"y":"x","j":[{"$ref":"act.rows"}]},"expect_rows":1}]}`,
+			transaction("",
+				dbop.Step{As: "act", Operation: dbop.Operation{Op: dbop.Query, Query: "active", Args: []dbop.Argument{
+					{Param: dbop.Param{Name: "status", Type: dbop.ParamString}, Value: str("a")}, {Param: dbop.Param{Name: "since", Type: dbop.ParamTime}}}}},
+				dbop.Step{ExpectRows: &one, Operation: dbop.Operation{Op: dbop.Query, Query: "types", Write: true, Args: arguments(
+					dbop.Value{Kind: dbop.Reference, Text: "act.count"}, dbop.Value{}, num("7"), dbop.Value{}, str("x"), dbop.Value{Kind: dbop.Template, Text: `[{"$ref":"act.rows"}]`})}})},
 
 		{"least", "db.transaction", `{"operations":[{"op":"select_one","table":"users"}]}`,
 			transaction("", dbop.Step{Operation: dbop.Operation{Op: dbop.SelectOne, Table: "users"}})},

@@ -139,6 +139,47 @@ func refusals() []refusal {
 		{"delete from read-only", "db.delete_one", `{"table":"audit","where":{"id":1}}`, "422 /args/table read_only"},
 
 		// Transactions.
+		// Named statements.
+		{"no name", "db.query", `{}`, "422 /args/name required"},
+		{"unknown query", "db.query", `{"name":"activ"}`, "422 /args/name unknown_query"},
+		{"name of a number", "db.query", `{"name":7}`, "400 /args/name wrong_type"},
+		{"unknown field", "db.query", `{"name":"all","table":"users"}`, "400 /args/table unknown_field"},
+		{"SQL", "db.query", `{"name":"all","sql":"DROP TABLE users"}`, "400 /args/sql unknown_field"},
+		{"unknown database", "db.query", `{"name":"all","database":"mian"}`, "422 /args/database unknown_database"},
+		{"missing params", "db.query", `{"name":"active","params":{"status":"a"}}`, "422 /args/params/since required"},
+		{"no params", "db.query", `{"name":"active"}`, "422 /args/params/status required, 422 /args/params/since required"},
+		{"unknown param", "db.query", `{"name":"active","params":{"status":"a","since":null,"statsu":"b"}}`, "422 /args/params/statsu unknown_param"},
+		{"param of a query without", "db.query", `{"name":"all","params":{"a":1}}`, "422 /args/params/a unknown_param"},
+		{"params of an array", "db.query", `{"name":"active","params":["a"]}`, "400 /args/params wrong_type"},
+		{"duplicate param", "db.query", `{"name":"active","params":{"status":"a","since":null,"status":"b"}}`, "400 /args/params/status duplicate_field"},
+		{"number for a string", "db.query", `{"name":"active","params":{"status":1,"since":null}}`, "422 /args/params/status invalid_value"},
+		{"30 February", "db.query", `{"name":"active","params":{"status":"a","since":"2026-02-30"}}`, "422 /args/params/since invalid_value"},
+		{"NUL in a param", "db.query", `{"name":"active","params":{"status":"a\u0000","since":null}}`, "422 /args/params/status nul"},
+		{"operator for a param", "db.query", `{"name":"active","params":{"status":{"$gt":1},"since":null}}`, "422 /args/params/status/$gt unknown_operator"},
+		{"$ref outside a transaction", "db.query", `{"name":"active","params":{"status":{"$ref":"a.b"},"since":null}}`, "422 /args/params/status/$ref unknown_operator"},
+		{"string for an integer", "db.query", `{"name":"types","params":{"i":"1","n":1,"d":"1","b":true,"y":"x","j":1}}`, "422 /args/params/i invalid_value"},
+		{"fraction for an integer", "db.query", `{"name":"types","params":{"i":1.0,"n":1,"d":"1","b":true,"y":"x","j":1}}`, "422 /args/params/i invalid_value"},
+		{"integer over 64 bits", "db.query", `{"name":"types","params":{"i":18446744073709551616,"n":1,"d":"1","b":true,"y":"x","j":1}}`, "422 /args/params/i invalid_value"},
+		{"string for a number", "db.query", `{"name":"types","params":{"i":1,"n":"1","d":"1","b":true,"y":"x","j":1}}`, "422 /args/params/n invalid_value"},
+		{"word for a decimal", "db.query", `{"name":"types","params":{"i":1,"n":1,"d":"ten","b":true,"y":"x","j":1}}`, "422 /args/params/d invalid_value"},
+		{"number for a boolean", "db.query", `{"name":"types","params":{"i":1,"n":1,"d":"1","b":1,"y":"x","j":1}}`, "422 /args/params/b invalid_value"},
+		{"number for bytes", "db.query", `{"name":"types","params":{"i":1,"n":1,"d":"1","b":true,"y":1,"j":1}}`, "422 /args/params/y invalid_value"},
+		{"bad base64", "db.query", `{"name":"types","params":{"i":1,"n":1,"d":"1","b":true,"y":{"$base64":"?"},"j":1}}`, "422 /args/params/y/$base64 invalid_value"},
+		{"bytes for JSON", "db.query", `{"name":"types","params":{"i":1,"n":1,"d":"1","b":true,"y":"x","j":{"$base64":"AA=="}}}`, "422 /args/params/j invalid_value"},
+		{"array for a string", "db.query", `{"name":"active","params":{"status":["a"],"since":null}}`, "422 /args/params/status invalid_value"},
+		{"limit 0", "db.query", `{"name":"all","limit":0}`, "422 /args/limit out_of_range"},
+		{"limit 10001", "db.query", `{"name":"all","limit":10001}`, "422 /args/limit out_of_range"},
+		{"limit of a write", "db.query", `{"name":"types","params":{"i":1,"n":1,"d":"1","b":true,"y":"x","j":1},"limit":1}`, "422 /args/limit not_allowed"},
+		{"cache of a write", "db.query", `{"name":"types","params":{"i":1,"n":1,"d":"1","b":true,"y":"x","j":1},"cache":{"key":"k"}}`, "422 /args/cache not_allowed"},
+		{"max_affected of a read", "db.query", `{"name":"all","max_affected":1}`, "422 /args/max_affected not_allowed"},
+		{"max_affected 0", "db.query", `{"name":"types","params":{"i":1,"n":1,"d":"1","b":true,"y":"x","j":1},"max_affected":0}`, "422 /args/max_affected out_of_range"},
+		{"cache without key", "db.query", `{"name":"all","cache":{}}`, "422 /args/cache/key required"},
+		{"query in a transaction", "db.transaction", `{"operations":[{"op":"query","name":"active","params":{"status":{"a":{"$ref":"x.y"}}}},{"op":"query","name":"all","cache":{"key":"k"}}]}`,
+			"422 /args/operations/0/params/status/a/$ref unknown_reference, 422 /args/operations/0/params/since required, 422 /args/operations/1/cache not_allowed"},
+		{"template for a string", "db.transaction", `{"operations":[{"op":"query","as":"a","name":"all"},{"op":"query","name":"active","params":{"status":[{"$ref":"a.count"}],"since":{"$ref":"a.rows.0"}}}]}`,
+			"422 /args/operations/1/params/status invalid_value"},
+		{"query of an unknown database", "db.transaction", `{"database":"mian","operations":[{"op":"query","name":"active"}]}`, "422 /args/database unknown_database"},
+
 		{"no operations", "db.transaction", `{}`, "422 /args/operations required"},
 		{"0 operations", "db.transaction", `{"operations":[]}`, "422 /args/operations required"},
 		{"51 operations", "db.transaction", `{"operations":[` + items(51, `{"op":"select_one","table":"users","where":{"id":%d}}`) + `]}`, "422 /args/operations too_many"},
@@ -223,7 +264,7 @@ func refusals() []refusal {
 		{"fail of nothing", "system.noop", `{"fail":""}`, "422 /args/fail invalid_value"},
 		{"fail at length", "system.noop", `{"fail":"` + strings.Repeat("x", 1025) + `"}`, "422 /args/fail too_long"},
 	}
-	for _, kind := range []string{"db.query", "http.batch", "ws.exchange", "cache.warm"} {
+	for _, kind := range []string{"http.batch", "ws.exchange", "cache.warm"} {
 		refused = append(refused, refusal{"kind to come", kind, `{}`, "422 /kind unknown_kind"})
 	}
 	for _, kind := range []string{"db.update_one", "db.update_many", "db.delete_one", "db.delete_many"} {

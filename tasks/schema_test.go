@@ -26,7 +26,7 @@ type described struct {
 
 func kinds() []described {
 	row := json.RawMessage(`{"id":1,"name":"Ada"}`)
-	text := "hi"
+	text, one := "hi", int64(1)
 	return []described{
 		{tasks.DBSelectOne, tasks.SelectOneArgs{}, tasks.SelectOneResult{}, []any{tasks.SelectOneResult{}, tasks.SelectOneResult{Row: row, Cached: true}}},
 		{tasks.DBSelectMany, tasks.SelectManyArgs{}, tasks.SelectManyResult{}, []any{tasks.SelectManyResult{Rows: []json.RawMessage{row}, Count: 1}}},
@@ -36,6 +36,8 @@ func kinds() []described {
 		{tasks.DBUpdateMany, tasks.UpdateManyArgs{}, tasks.UpdateManyResult{}, []any{tasks.UpdateManyResult{RowsAffected: 2}}},
 		{tasks.DBDeleteOne, tasks.DeleteOneArgs{}, tasks.DeleteOneResult{}, []any{tasks.DeleteOneResult{}}},
 		{tasks.DBDeleteMany, tasks.DeleteManyArgs{}, tasks.DeleteManyResult{}, []any{tasks.DeleteManyResult{RowsAffected: 2}}},
+		{tasks.DBQuery, tasks.QueryArgs{}, tasks.QueryResult{}, []any{tasks.QueryResult{Rows: &[]json.RawMessage{row}, Count: &one, Cached: new(bool)},
+			tasks.QueryResult{RowsAffected: &one}, tasks.QueryResult{Rows: &[]json.RawMessage{row}, RowsAffected: &one}}},
 		{tasks.DBTransaction, tasks.TransactionArgs{}, tasks.TransactionResult{}, []any{tasks.TransactionResult{Results: []json.RawMessage{row, row}}}},
 		{tasks.HTTPRequest, tasks.HTTPRequestArgs{}, tasks.HTTPResult{}, []any{tasks.HTTPResult{Status: 200, Headers: map[string]string{"etag": "x"}, Text: &text, Sends: 1}}},
 		{tasks.SystemHealth, tasks.HealthArgs{}, tasks.HealthResult{}, []any{tasks.HealthResult{
@@ -220,14 +222,14 @@ func TestDefinitions(t *testing.T) {
 	}
 	want := map[tasks.Effect][]tasks.Kind{
 		tasks.EffectNone:     {tasks.DBSelectOne, tasks.DBSelectMany, tasks.SystemHealth, tasks.SystemNoop},
-		tasks.EffectDatabase: {tasks.DBInsertOne, tasks.DBInsertMany, tasks.DBUpdateOne, tasks.DBUpdateMany, tasks.DBDeleteOne, tasks.DBDeleteMany, tasks.DBTransaction},
+		tasks.EffectDatabase: {tasks.DBInsertOne, tasks.DBInsertMany, tasks.DBUpdateOne, tasks.DBUpdateMany, tasks.DBDeleteOne, tasks.DBDeleteMany, tasks.DBQuery, tasks.DBTransaction},
 		tasks.EffectUpstream: {tasks.HTTPRequest},
 	}
 	if diff := cmp.Diff(want, effects); diff != "" {
 		t.Errorf("effects: -want +got\n%s", diff)
 	}
-	if _, ok := tasks.Lookup("db.query"); ok {
-		t.Error(`Lookup("db.query") = true, want false`)
+	if _, ok := tasks.Lookup("db.drop"); ok {
+		t.Error(`Lookup("db.drop") = true, want false`)
 	}
 	if tasks.CodeUnknownKind != string(job.CodeUnknownKind) {
 		t.Errorf("CodeUnknownKind = %q", tasks.CodeUnknownKind)

@@ -22,7 +22,7 @@ type Task interface {
 type DB struct {
 	Database  string // as configured; never empty
 	Operation dbop.Operation
-	Cache     *Cache // of a select; nil reads the database
+	Cache     *Cache // of a read; nil reads the database
 }
 
 // Kind answers with db. and the operation.
@@ -64,9 +64,12 @@ type Database struct {
 // Registry knows what a database's configuration lets jobs touch.
 type Registry interface {
 	// Check answers with what it does not allow of an operation: its table, a
-	// write, columns. Pointers are relative to the args; all that is in the
+	// write, columns, the name of a statement. Pointers are relative to the args; all that is in the
 	// where may be at "/where".
 	Check(op dbop.Operation) []job.FieldError
+	// Query describes a named statement; false if there is none of the name, which
+	// Check then says, too.
+	Query(name string) (dbop.NamedQuery, bool)
 }
 
 // Client is a configured upstream.

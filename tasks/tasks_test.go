@@ -43,13 +43,31 @@ func (t targets) Client(name string) (tasks.Client, bool) {
 	return tasks.Client{Name: name, Policy: p}, ok
 }
 
+// queries are the named statements of every database.
+var queries = map[string]dbop.NamedQuery{
+	"active": {Name: "active", Params: []dbop.Param{{Name: "status", Type: dbop.ParamString}, {Name: "since", Type: dbop.ParamTime}}},
+	"all":    {Name: "all"},
+	"types": {Name: "types", Write: true, Params: []dbop.Param{{Name: "i", Type: dbop.ParamInteger}, {Name: "n", Type: dbop.ParamNumber}, {Name: "d", Type: dbop.ParamDecimal},
+		{Name: "b", Type: dbop.ParamBoolean}, {Name: "y", Type: dbop.ParamBytes}, {Name: "j", Type: dbop.ParamJSON}}},
+}
+
+func (r registry) Query(name string) (dbop.NamedQuery, bool) {
+	query, ok := queries[name]
+	return query, ok
+}
+
 func (r registry) Check(op dbop.Operation) []job.FieldError {
+	if _, ok := queries[op.Query]; op.Op == dbop.Query && !ok {
+		return []job.FieldError{{Pointer: "/name", Code: "unknown_query", Message: "the query is not configured"}}
+	} else if op.Op == dbop.Query {
+		return nil
+	}
 	columns, ok := r.tables[op.Table]
 	if !ok {
 		return []job.FieldError{{Pointer: "/table", Code: "unknown_table", Message: "the table is not listed"}}
 	}
 	var faults []job.FieldError
-	if op.Op.Writes() && slices.Contains(r.readOnly, op.Table) {
+	if op.Writes() && slices.Contains(r.readOnly, op.Table) {
 		faults = append(faults, job.FieldError{Pointer: "/table", Code: "read_only", Message: "the table may be read only"})
 	}
 	look := func(pointer, column string) {

@@ -29,7 +29,7 @@ var packageRules = []packageRule{
 
 	// What jobs do.
 	{path: "handlers", imports: []string{"job", "tasks", "store", "clients", "dbop", "httpop"}},
-	{path: "store", imports: []string{"job", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn"}},
+	{path: "store", imports: []string{"job", "dbop", "internal/mysqlconn", "internal/pgconn", "internal/sqliteconn", "internal/sqltext"}},
 	{path: "clients", imports: []string{"job", "httpop"}},
 
 	// The faces of the process.
@@ -38,7 +38,7 @@ var packageRules = []packageRule{
 	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},
 
 	// Composition.
-	{path: "config", imports: []string{"job", "schedule", "internal/duration"}, why: "settings are plain data; app hands each package its own"},
+	{path: "config", imports: []string{"job", "schedule", "internal/duration", "internal/sqltext"}, why: "settings are plain data; app hands each package its own"},
 	{path: "lifecycle"},
 	{path: "app", imports: []string{anyPackage}, why: "the only package that knows all the others"},
 	{path: "cmd/api", imports: []string{"app"}},
@@ -52,6 +52,7 @@ var packageRules = []packageRule{
 
 	// Leaves.
 	{path: "internal/duration"},
+	{path: "internal/sqltext", why: "named statements are read by config, to say what is wrong with them, and by store, to run them"},
 	{path: "internal/strictjson", imports: []string{"job"}, why: "what is wrong with a document is a job.InvalidError"},
 	{path: "internal/pgconn", why: "the guarded PostgreSQL connection that ledger and store share"},
 	{path: "internal/mysqlconn", why: "the guarded connection to MariaDB and MySQL"},

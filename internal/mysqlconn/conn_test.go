@@ -179,3 +179,45 @@ func TestLiteral(t *testing.T) {
 		}
 	}
 }
+
+// The width of a column is the driver's own affair: an upgrade that hides it
+// better shows here.
+func TestColumnWidth(t *testing.T) {
+	t.Parallel()
+	db := open(t, configOf(t, testkit.MariaDBDatabase(t)))
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE t (a BOOLEAN, b TINYINT, c BIT(1), d BIT(8), e BIGINT UNSIGNED, f DECIMAL(10, 2))"); err != nil {
+		t.Fatal(err)
+	}
+	for _, prepared := range []bool{false, true} {
+		query, args := "SELECT * FROM t", []any(nil)
+		if prepared {
+			query, args = "SELECT * FROM t WHERE a = ?", []any{1}
+		}
+		want := []string{"a TINYINT true", "b TINYINT false", "c BIT true", "d BIT false", "e UNSIGNED BIGINT false", "f DECIMAL false"}
+		if got := widths(t, db, query, args...); !slices.Equal(got, want) {
+			t.Errorf("prepared %t: %v, want %v", prepared, got, want)
+		}
+	}
+}
+
+// widths returns the name and type of each column, and whether its width is 1.
+func widths(t *testing.T, db *mysqlconn.DB, query string, args ...any) (all []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, typ := range types {
+		width, ok := typ.Length()
+		all = append(all, fmt.Sprint(typ.Name(), " ", typ.DatabaseTypeName(), " ", ok && width == 1))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

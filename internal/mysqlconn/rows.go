@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"reflect"
 	"time"
 )
 
@@ -17,6 +18,28 @@ type rows struct {
 }
 
 func (r *rows) Columns() []string { return r.inner.Columns() }
+
+// ColumnTypeDatabaseTypeName returns the type, such as UNSIGNED BIGINT.
+func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
+	if typed, ok := r.inner.(driver.RowsColumnTypeDatabaseTypeName); ok {
+		return typed.ColumnTypeDatabaseTypeName(i)
+	}
+	return ""
+}
+
+// ColumnTypeLength returns the display width: 1 for the TINYINT(1) and BIT(1)
+// that hold a boolean. The driver knows it and tells nobody.
+func (r *rows) ColumnTypeLength(i int) (width int64, ok bool) {
+	columns := reflect.Indirect(reflect.ValueOf(r.inner)).FieldByName("rs").FieldByName("columns")
+	if columns.Kind() != reflect.Slice || i >= columns.Len() {
+		return 0, false
+	}
+	length := columns.Index(i).FieldByName("length")
+	if !length.CanUint() {
+		return 0, false
+	}
+	return int64(length.Uint()), true
+}
 
 func (r *rows) Next(dest []driver.Value) error {
 	err := r.inner.Next(dest)

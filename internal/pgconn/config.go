@@ -40,6 +40,11 @@ type Config struct {
 	MaxLifetime time.Duration // of a connection; 0 is for ever
 	MaxIdleTime time.Duration // of an unused connection; 0 is for ever
 
+	// TextRows makes prepared statements return every value as the server's text,
+	// with the OID of its type as the column's DatabaseTypeName, and keep nothing
+	// on the server: one that is run often is parsed as often.
+	TextRows bool
+
 	ConnectTimeout time.Duration // dial, TLS and login together; default 10s
 	// CancelTimeout is how long the server has to end a statement whose context
 	// is done before the connection is dropped; default 2s.

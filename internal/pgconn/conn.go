@@ -20,6 +20,7 @@ type conn struct {
 	raw      net.Conn
 	pid      int64 // of the server's process
 	canceler *canceler
+	textRows bool
 	broken   atomic.Bool // must not be used again
 	inTx     bool
 	txFailed bool // a statement of the transaction failed: it may be aborted
@@ -92,6 +93,9 @@ func (c *conn) query(ctx context.Context, f func(context.Context) (driver.Rows, 
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if c.textRows {
+		return c.prepareText(ctx, query)
+	}
 	var inner driver.Stmt
 	err := c.call(ctx, func(ctx context.Context) (err error) {
 		inner, err = c.inner.PrepareContext(ctx, query)

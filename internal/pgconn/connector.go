@@ -83,7 +83,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		_ = raw.Close()
 		return nil, &connectError{interrupted(ctx, err)}
 	}
-	return &conn{inner: inner, raw: raw, pid: pid, canceler: c.canceler}, nil
+	return &conn{inner: inner, raw: raw, pid: pid, canceler: c.canceler, textRows: c.dialer.cfg.TextRows}, nil
 }
 
 // Driver answers database/sql's question; connections come from Connect only.

@@ -32,12 +32,15 @@ func field(err error, name byte) string {
 	if errors.As(err, &e) {
 		return e.Field(name)
 	}
+	var own *serverError
+	if errors.As(err, &own) {
+		return own.Field(name)
+	}
 	return ""
 }
 
 func isServerError(err error) bool {
-	var e pgdriver.Error
-	return errors.As(err, &e)
+	return errors.As(err, new(pgdriver.Error)) || errors.As(err, new(*serverError))
 }
 
 // Unreachable reports whether err says that there is no connection, or that

@@ -19,6 +19,15 @@ type rows struct {
 
 func (r *rows) Columns() []string { return r.columns }
 
+// ColumnTypeDatabaseTypeName returns the OID of the type with Config.TextRows,
+// else "".
+func (r *rows) ColumnTypeDatabaseTypeName(i int) string {
+	if typed, ok := r.inner.(driver.RowsColumnTypeDatabaseTypeName); ok {
+		return typed.ColumnTypeDatabaseTypeName(i)
+	}
+	return ""
+}
+
 func (r *rows) Next(dest []driver.Value) error {
 	err := r.inner.Next(dest)
 	if err == nil {

@@ -30,7 +30,9 @@ type Harness struct {
 	Crowded func(t *testing.T) Crowded
 	DDL     DDL
 	Values  []ValueCase
-	Quote   string // around a name in SQL, doubled inside
+	// Returning says that INSERT … RETURNING can be written.
+	Returning bool
+	Quote     string // around a name in SQL, doubled inside
 	// Transfer is the args of the db.transaction that docs/transactions.md shows:
 	// 25 from account 17 to account 42.
 	Transfer string
@@ -89,6 +91,9 @@ type DDL struct {
 	// Undo makes a write to log delete every row of asyncops_effects, as a
 	// database does that rolls back behind one's back.
 	Undo string
+	// Sneak makes the function sneak, which inserts into log and returns 1. Empty
+	// where functions cannot.
+	Sneak string
 }
 
 // ValueCase is a column's type and a value that is written to it.
@@ -98,6 +103,9 @@ type ValueCase struct {
 	Want string     // JSON that is read; "" if the value must be refused with invalid_value
 	// Unequal says that a row cannot be found by comparing with the value.
 	Unequal bool
+	// NamedText says that a named statement returns JSON as a string, for want of
+	// knowledge.
+	NamedText bool
 }
 
 // Run runs the suite.
@@ -105,7 +113,7 @@ func Run(t *testing.T, h Harness) {
 	tests := map[string]func(*testing.T, Harness){
 		"select": testSelect, "where": testWhere, "insert one": testInsertOne, "insert many": testInsertMany,
 		"on conflict": testOnConflict, "concurrent upserts": testConcurrentUpserts, "update": testUpdate, "delete": testDelete, "values": testValues, "names": testNames,
-		"registry": testRegistry, "schema change": testSchemaChange, "errors": testErrors,
+		"registry": testRegistry, "bad input": testAbuse, "bad input of types": testAbuseOfTypes, "schema change": testSchemaChange, "errors": testErrors,
 		"exactly once": testExactlyOnce, "same result": testSameResult, "rollback": testRollback, "undone": testUndone, "seal": testSeal,
 		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "prune all": testPruneAll, "concurrent migrate": testConcurrentMigrate,
 		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout, "pool size": testPoolSize, "connection age": testConnectionAge,
@@ -113,6 +121,7 @@ func Run(t *testing.T, h Harness) {
 		"killed connections": testKilledConnections, "no connections left": testNoConnectionsLeft, "frozen server": testFrozenServer,
 	}
 	maps.Copy(tests, transactions())
+	maps.Copy(tests, queries())
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
