@@ -15,6 +15,7 @@ import (
 // Deps is what the server works with. All of it is safe for concurrent use.
 type Deps struct {
 	Ledger         Ledger
+	Schedules      Schedules
 	Signals        Signals
 	Targets        tasks.Targets
 	Deliveries     Deliveries
@@ -128,8 +129,8 @@ type Observer interface {
 
 func (d Deps) validate() error {
 	switch {
-	case d.Ledger == nil, d.Signals == nil, d.Targets == nil, d.Deliveries == nil:
-		return errors.New("api: Ledger, Signals, Targets and Deliveries are required")
+	case d.Ledger == nil, d.Schedules == nil, d.Signals == nil, d.Targets == nil, d.Deliveries == nil:
+		return errors.New("api: Ledger, Schedules, Signals, Targets and Deliveries are required")
 	case d.Observer == nil, d.Log == nil:
 		return errors.New("api: Observer and Log are required")
 	case d.Healthz == nil, d.Readyz == nil:

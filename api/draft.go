@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -61,10 +60,7 @@ func (d *drafter) read(body []byte) (draft, error) {
 		return draft{}, err
 	}
 	out.job.RunOnce = d.server.deps.Deliveries.RunOnce(task)
-	out.job.Args = in.Args
-	if len(in.Args) == 0 || string(in.Args) == "null" {
-		out.job.Args = json.RawMessage("{}")
-	}
+	out.job.Args = orEmpty(in.Args)
 	if key != "" {
 		out.job.Fingerprint = fingerprint(body, in.IdempotencyKey != nil)
 	}

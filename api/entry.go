@@ -21,7 +21,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 	header["X-Content-Type-Options"] = []string{"nosniff"}
 	if refused := s.turnAway(r); refused != nil {
 		if refused.Status == http.StatusMethodNotAllowed {
-			header.Set("Allow", "GET, HEAD, POST, DELETE, OPTIONS")
+			header.Set("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS")
 		}
 		_ = refused.write(w) // the caller has gone: nobody is left to tell
 		s.deps.Observer.Request("", methodLabel(r.Method), refused.Status, 0)

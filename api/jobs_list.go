@@ -60,10 +60,8 @@ func (s *Server) jobFilter(c *call) (Filter, error) {
 	if err != nil {
 		return Filter{}, err
 	}
-	for _, name := range []string{"workflow", "schedule"} {
-		if _, given := q.values[name]; given {
-			return Filter{}, refuse(http.StatusUnprocessableEntity, codeNotAvailable, "the query parameter %s is not available in this release", name)
-		}
+	if _, given := q.values["workflow"]; given {
+		return Filter{}, refuse(http.StatusUnprocessableEntity, codeNotAvailable, "the query parameter workflow is not available in this release")
 	}
 	var f Filter
 	if f.States, err = q.states(); err != nil {
@@ -90,7 +88,7 @@ func (s *Server) jobFilter(c *call) (Filter, error) {
 	if f.Payload, err = q.choice("include", "", "payload"); err != nil {
 		return Filter{}, err
 	}
-	for name, into := range map[string]*string{"tag": &f.Tag, "q": &f.Query, "cursor": &f.Cursor} {
+	for name, into := range map[string]*string{"tag": &f.Tag, "schedule": &f.Schedule, "q": &f.Query, "cursor": &f.Cursor} {
 		if *into, err = q.text(name); err != nil {
 			return Filter{}, err
 		}

@@ -179,7 +179,7 @@ func TestRefusedLists(t *testing.T) {
 	for query, want := range map[string]int{
 		"limit=0": 422, "limit=-1": 422, "limit=201": 422, "limit=1000000000": 422, "limit=99999999999999999999": 422, "limit=ten": 400,
 		"limit=1.5": 400, "cursor=forged": 400, "state=nope": 422, "order=up": 422, "include=secrets": 422, "created_after=yesterday": 400,
-		"created_after=2026-11-23": 400, "days=9999999": 400, "page_size=1": 400, "workflow=x": 422, "schedule=x": 422,
+		"created_after=2026-11-23": 400, "days=9999999": 400, "page_size=1": 400, "workflow=x": 422, "schedule=" + strings.Repeat("x", 257): 422,
 		"q=" + strings.Repeat("a", 257): 422, "q=%00": 400, "q=%ff": 400, "q=a&q=b": 400,
 	} {
 		if got := f.do(t, "GET", "/v1/jobs?"+query, "", as(viewerKey)); got.Status != want {

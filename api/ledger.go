@@ -19,6 +19,20 @@ type Ledger interface {
 	Fleet
 }
 
+// Schedules keeps periodic jobs.
+type Schedules interface {
+	// Schedules lists at most limit of them, those whose names come after the
+	// given one.
+	Schedules(ctx context.Context, after string, limit int) ([]job.Schedule, error)
+	// Schedule returns the one with the name, or job.ErrNotFound.
+	Schedule(ctx context.Context, name string) (*job.Schedule, error)
+	// ChangeSchedule stores what change returns: nil deletes the schedule, the
+	// pointer that was given leaves it, an error too, and is passed on. change
+	// gets nil when there is none of the name, may be called again, and must not
+	// wait.
+	ChangeSchedule(ctx context.Context, name string, change func(old *job.Schedule, now time.Time) (*job.Schedule, error)) (*job.Schedule, error)
+}
+
 // Fleet tells who works, and on what.
 type Fleet interface {
 	// Workers lists the workers that are alive, and those that went lately.
@@ -84,6 +98,7 @@ type Filter struct {
 	Kinds         []string
 	Queues        []string
 	Tag           string
+	Schedule      string
 	CreatedAfter  time.Time
 	CreatedBefore time.Time
 	Query         string // the beginning of an id, or words of tags and errors

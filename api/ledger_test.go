@@ -28,6 +28,7 @@ type fakeLedger struct {
 	accepts  int                         // calls that got through; guarded by mu
 	onAccept func(context.Context) error // runs before Accept; may be nil
 	workers  []api.Worker                // guarded by mu
+	plans    map[string]job.Schedule     // guarded by mu
 	running  []job.Job                   // guarded by mu
 	signals  []string                    // what Signals was told; guarded by mu
 	waiting  chan struct{}               // one value for each Wait that began
@@ -37,7 +38,7 @@ func newFakeLedger() *fakeLedger {
 	return &fakeLedger{
 		jobs: map[job.ID]*job.Job{}, keys: map[[2]string]job.ID{}, marks: map[[2]string][32]byte{},
 		attempts: map[job.ID][]job.Attempt{}, paused: map[string]bool{"default": false, "critical": false},
-		ended: map[job.ID]chan struct{}{}, waiting: make(chan struct{}, 100),
+		plans: map[string]job.Schedule{}, ended: map[job.ID]chan struct{}{}, waiting: make(chan struct{}, 100),
 	}
 }
 

@@ -42,6 +42,8 @@ const (
 	CodeNotTerminal           = "not_terminal"
 	CodeNotRevivable          = "not_revivable"
 	CodeExists                = "exists"
+	CodeReadOnly              = "read_only"
+	CodePreconditionFailed    = "precondition_failed"
 	CodeTooLarge              = "too_large"
 	CodeURITooLong            = "uri_too_long"
 	CodeUnsupportedMediaType  = "unsupported_media_type"
@@ -61,7 +63,7 @@ func ProblemCodes() []string {
 		CodeMalformed, CodeMalformedID, CodeMalformedCursor, CodeUnknownParameter, CodeInvalid, CodeUnauthorized,
 		CodeForbidden, CodeCrossOrigin, CodeNotFound, CodeMethodNotAllowed, CodeNotAcceptable, CodeRequestTimeout,
 		CodeIdempotencyKey, CodeIdempotencyMismatch, CodeIdempotencyInProgress, CodeJobDeleted, CodeTerminal,
-		CodeNotTerminal, CodeNotRevivable, CodeExists, CodeTooLarge, CodeURITooLong, CodeUnsupportedMediaType,
+		CodeNotTerminal, CodeNotRevivable, CodeExists, CodeReadOnly, CodePreconditionFailed, CodeTooLarge, CodeURITooLong, CodeUnsupportedMediaType,
 		CodeMisdirected, CodeRateLimited, CodeInternal, CodeUnavailable, CodeSaturated, CodeSchemaOutdated,
 		CodeEffectsMissing, CodeTimeout,
 	}
@@ -104,6 +106,8 @@ func sentinels() []sentinelRow {
 		{job.ErrNotTerminal, http.StatusConflict, CodeNotTerminal, "the job has not ended; cancel it first", 0},
 		{job.ErrNotRevivable, http.StatusConflict, CodeNotRevivable, "only jobs that are archived, canceled, expired or unknown can be run again", 0},
 		{job.ErrExists, http.StatusConflict, CodeExists, "it exists already", 0},
+		{job.ErrReadOnly, http.StatusConflict, CodeReadOnly, "it belongs to the configuration; change it there", 0},
+		{job.ErrPrecondition, http.StatusPreconditionFailed, CodePreconditionFailed, "it is not what If-Match or If-None-Match says; read it again", 0},
 		{job.ErrEffectsMissing, http.StatusServiceUnavailable, CodeEffectsMissing, "the target database has no effects table, which its settings require; run asyncops migrate --target", 30},
 		{job.ErrSaturated, http.StatusServiceUnavailable, CodeSaturated, "too many jobs are being submitted; nothing was accepted", 1},
 		{job.ErrSchemaOutdated, http.StatusServiceUnavailable, CodeSchemaOutdated, "the ledger's schema is outdated; run asyncops migrate", 30},

@@ -67,7 +67,13 @@ func appendJob(b []byte, j *job.Job, v view) []byte {
 	b = appendTime(b, `,"finished_at":`, j.FinishedAt)
 	b = appendWaitingOn(b, j.WaitingOn)
 	b = appendProgress(b, j.Progress)
-	b = append(b, `,"workflow":null,"schedule":null,"links":`...)
+	b = append(b, `,"workflow":null,"schedule":`...)
+	if j.Schedule == "" {
+		b = append(b, "null"...)
+	} else {
+		b = appendString(b, j.Schedule)
+	}
+	b = append(b, `,"links":`...)
 	b = appendLinks(b, j, large && v.payload)
 	return append(b, '}')
 }

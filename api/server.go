@@ -43,6 +43,7 @@ type Server struct {
 	ratePolicy string                      // of rates
 	origins    *http.CrossOriginProtection // nil: a key is asked for
 	kinds      []kindItem
+	templates  Templates
 	bulk       atomic.Int64    // bytes of batches that may be in memory
 	draining   context.Context //nolint:containedctx // ends when Run's does: waits are cut short
 	drain      context.CancelFunc
@@ -64,6 +65,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	cfg = cfg.withDefaults()
 	s := &Server{cfg: cfg, deps: deps, echo: echo.New(), everybody: everybody(), kinds: kindItems()}
+	s.templates = Templates{Queues: cfg.Queues, Targets: deps.Targets, Deliveries: deps.Deliveries}
 	s.keys = newKeyring(deps.ConfiguredKeys, deps.Keys, deps.Log, deps.Now)
 	s.failures = newLimiter(failuresPerSecond, failuresBurst, deps.Now)
 	if r := cfg.RateLimit; r.Requests > 0 {
@@ -93,9 +95,9 @@ func (s *Server) setOrigins() error {
 	if len(s.cfg.CORSOrigins) > 0 {
 		s.echo.Pre(middleware.CORSWithConfig(middleware.CORSConfig{
 			AllowOrigins:     s.cfg.CORSOrigins,
-			AllowMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete},
-			AllowHeaders:     []string{"Authorization", "Content-Type", "Idempotency-Key", "Prefer", "Traceparent", headerRequestID},
-			ExposeHeaders:    []string{"Location", headerRequestID, "Idempotency-Replayed", "Preference-Applied", "Retry-After", "RateLimit", "RateLimit-Policy"},
+			AllowMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
+			AllowHeaders:     []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "Traceparent", headerRequestID},
+			ExposeHeaders:    []string{"ETag", "Location", headerRequestID, "Idempotency-Replayed", "Preference-Applied", "Retry-After", "RateLimit", "RateLimit-Policy"},
 			AllowCredentials: !anywhere,
 			MaxAge:           600,
 		}))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/asyncops/asyncops/internal/duration"
 	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/tasks"
 )
 
 // submission is the body of POST /v1/jobs, and one item of a batch.
@@ -48,6 +49,7 @@ const (
 	codeConflict     = "conflict"
 	codeNotAvailable = "not_available"
 	codeTooMany      = "too_many"
+	codeRequired     = tasks.CodeRequired
 )
 
 // Bounds of a submission, besides those of package job.

@@ -2,6 +2,8 @@ package api
 
 import (
 	"encoding/json"
+	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/asyncops/asyncops/job"
@@ -25,6 +27,25 @@ func (p *principal) permitTask(task tasks.Task) error {
 		return limited(p.clients, "client", t.Client)
 	case *tasks.Batch:
 		return p.permitClients(t.Clients())
+	case *tasks.Health:
+		return p.permitHealth(t.Targets)
+	}
+	return nil
+}
+
+// permitHealth lets a key that is limited to databases or clients look at those
+// alone.
+func (p *principal) permitHealth(targets []string) error {
+	if p.databases == nil && p.clients == nil {
+		return nil
+	}
+	if len(targets) == 0 {
+		return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets; name those to look at")
+	}
+	for _, name := range targets {
+		if !slices.Contains(p.databases, name) && !slices.Contains(p.clients, name) {
+			return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets, and %s is none of them", clip(name))
+		}
 	}
 	return nil
 }
@@ -46,13 +67,17 @@ func (s *Server) permitTargets(p *principal, j *job.Job) error {
 		Requests []struct {
 			Client string `json:"client"`
 		} `json:"requests"`
+		Targets []string `json:"targets"` // to look at
 	}
 	family, _, _ := strings.Cut(j.Kind, ".")
-	if family != "db" && family != "http" && family != "ws" {
+	if family != "db" && family != "http" && family != "ws" && j.Kind != string(tasks.SystemHealth) {
 		return nil
 	}
 	if err := json.Unmarshal(j.Args, &args); err != nil {
-		args.Database, args.Client, args.Requests = unreadable, unreadable, nil
+		args.Database, args.Client, args.Requests, args.Targets = unreadable, unreadable, nil, nil
+	}
+	if j.Kind == string(tasks.SystemHealth) {
+		return p.permitHealth(args.Targets)
 	}
 	if family == "db" {
 		if target, ok := s.deps.Targets.Database(args.Database); ok {

@@ -31,14 +31,15 @@ func Worker(p Process) int {
 	})
 }
 
-// Scheduler rings for jobs that became due, takes those of dead workers from
-// them, and prunes history. Any number of them may run.
+// Scheduler rings for jobs that became due, fires schedules, takes dead workers'
+// jobs from them, and prunes history. Any number of them may run.
 func Scheduler(p Process) int {
 	var flags schedulerFlags
-	if exit, ok := p.parse("asyncops-scheduler", "The scheduler of asyncops: relay, reaper, retention.", &flags); !ok {
+	if exit, ok := p.parse("asyncops-scheduler", "The scheduler of asyncops: schedules, relay, reaper, retention.", &flags); !ok {
 		return exit
 	}
 	return p.serve("scheduler", flags.Config, func(s *system) error {
+		s.start("targets", s.lookAtTargets)
 		s.addScheduler()
 		s.addProbe(string(flags.Listen), p.Stdout)
 		s.addDrain()

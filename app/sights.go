@@ -84,31 +84,43 @@ func (s *system) targetChecks() []observe.Check {
 // sights remembers how each target was found when it was last looked at. It is
 // safe for concurrent use.
 type sights struct {
+	looks map[string]look // by check; complete before the process starts
+
 	mu   sync.Mutex
 	last map[string]api.Health // by check; guarded by mu
 }
 
-func newSights() *sights { return &sights{last: map[string]api.Health{}} }
+// look looks at a target, now.
+type look func(context.Context) (status observe.Status, detail string, latency time.Duration)
+
+func newSights() *sights { return &sights{looks: map[string]look{}, last: map[string]api.Health{}} }
 
 // check looks no more often than every interval, unless the target was not ok.
-func (s *sights) check(name string, interval time.Duration, look func(context.Context) (observe.Status, string, time.Duration)) observe.Check {
+func (s *sights) check(name string, interval time.Duration, do look) observe.Check {
+	s.looks[name] = do
 	return observe.Check{Name: name, Func: func(ctx context.Context) (observe.Status, string) {
 		before := s.of(name)
 		if before.Status == string(observe.OK) && time.Since(*before.CheckedAt) < interval {
 			return observe.OK, before.Detail
 		}
-		status, detail, latency := look(ctx)
-		now := time.Now().UTC()
-		h := api.Health{Status: string(status), Detail: detail, CheckedAt: &now}
-		if status != observe.Down {
-			ms := float64(latency.Microseconds()) / 1000
-			h.LatencyMS = &ms
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.last[name] = h
-		return status, detail
+		h := s.look(ctx, name)
+		return observe.Status(h.Status), h.Detail
 	}}
+}
+
+// look looks, whenever the last look was, and remembers what it found.
+func (s *sights) look(ctx context.Context, name string) api.Health {
+	status, detail, latency := s.looks[name](ctx)
+	now := time.Now().UTC()
+	h := api.Health{Status: string(status), Detail: detail, CheckedAt: &now}
+	if status != observe.Down {
+		ms := float64(latency.Microseconds()) / 1000
+		h.LatencyMS = &ms
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last[name] = h
+	return h
 }
 
 func (s *sights) of(name string) api.Health {

@@ -19,6 +19,7 @@ import (
 	"github.com/asyncops/asyncops/dispatch"
 	"github.com/asyncops/asyncops/fleet"
 	"github.com/asyncops/asyncops/handlers"
+	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/lifecycle"
 	"github.com/asyncops/asyncops/observe"
@@ -49,6 +50,7 @@ type system struct {
 	fleet     *fleet.Fleet
 	targets   targets
 	sights    *sights
+	schedules []job.Schedule // of the configuration
 
 	checks  []observe.Check
 	parts   []lifecycle.Part
@@ -60,9 +62,12 @@ type system struct {
 func open(cfg *config.Config, log *slog.Logger, name string, signers map[string]clients.Signer) (*system, error) {
 	s := &system{cfg: cfg, log: log, signers: signers, sights: newSights()}
 	s.metrics = observe.New(observe.Build{Version: Version()}, s.labels())
-	err := errors.Join(s.openRedis(), s.openLedger(name), s.openCache(name), s.openFleet(), s.openTargets(name))
+	err := settings(errors.Join(s.openRedis(), s.openLedger(name), s.openCache(name), s.openFleet(), s.openTargets(name)))
+	if err == nil {
+		err = s.openSchedules()
+	}
 	if err != nil {
-		return nil, errors.Join(settings(err), s.close())
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
@@ -191,8 +196,8 @@ func (s *system) addTargets() {
 	for name, target := range s.databases {
 		s.add("database "+name, target.Watch)
 	}
-	if s.cfg.Health.Enabled {
-		s.checks = append(s.checks, s.targetChecks()...)
+	if checks := s.targetChecks(); s.cfg.Health.Enabled {
+		s.checks = append(s.checks, checks...)
 	}
 	s.sources.DatabasePools, s.sources.ClientPools = s.databasePools, s.clientPools
 	s.sources.Targets, s.sources.Breakers = s.sights.up, s.breakers
@@ -215,19 +220,24 @@ func (s *system) lookAtTargets(ctx context.Context) error {
 	return nil
 }
 
-// addScheduler adds the relay and the keeper, and the figures that only a
+// addScheduler adds the relay, the keeper and what fires schedules, and the figures that only a
 // scheduler exposes.
 func (s *system) addScheduler() {
 	s.relay = dispatch.NewRelay(dispatch.RelayConfig{}, s.ledger, s.broker, s.bus, s.log)
 	s.add("relay", s.relay.Run)
 	s.add("keeper", dispatch.NewKeeper(s.ledger, s.bus, s.metrics, s.log).Run)
+	s.add("schedules", s.fireSchedules)
+	for name, target := range s.databases {
+		s.add("effects of "+name, func(ctx context.Context) error { return target.Prune(ctx, s.effectsKept) })
+	}
+	s.sources.ScheduleLag = s.scheduleLag
 	s.sources.Backlogs, s.sources.Parked, s.sources.Workers = s.backlogs, s.ledger.Parked, s.workers
 	s.sources.RelayLag = func(context.Context) (time.Duration, error) { return s.relay.Lag(), nil }
 	s.sources.Drift = s.drift
 }
 
 func (s *system) addWorker() error {
-	h := handlers.New(s.targets, interfaces[handlers.Database](s.databases), interfaces[handlers.Upstream](s.upstreams))
+	h := handlers.New(s.targets, interfaces[handlers.Database](s.databases), interfaces[handlers.Upstream](s.upstreams)).WithLooker(looker{s})
 	w, err := dispatch.NewWorker(dispatch.WorkerConfig{
 		Queues: s.workerQueues(), Strict: s.cfg.Worker.Strict, Concurrency: s.cfg.Worker.Concurrency,
 		ShutdownTimeout: s.cfg.Worker.ShutdownTimeout.Std(), Version: Version(), Bulkheads: s.bulkheads(h), PoolsFunc: s.poolUses,

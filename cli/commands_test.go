@@ -39,6 +39,12 @@ func TestRequestsOfCommands(t *testing.T) {
 		}},
 		{"list of many", "list --limit 1000", "", []string{"GET /v1/jobs?limit=200"}},
 		{"list of all", "list --limit 0", "", []string{"GET /v1/jobs?limit=200"}},
+		{"schedule", `schedules add s --cron @daily --kind a.b --args {"n":1} --timezone Europe/Berlin --missed all --overlap queue --jitter 10s ` +
+			"--start 2026-11-23T10:00:00Z --end 2027-11-23T10:00:00Z --paused --queue low --timeout 1m --max-attempts 3 --tag x --retention 24h", "", []string{
+			`POST /v1/schedules {"name":"s","cron":"@daily","timezone":"Europe/Berlin","job":{"kind":"a.b","args":{"n":1},"queue":"low","timeout":"1m0s","max_attempts":3,` +
+				`"tags":["x"],"retention":"24h0m0s"},"missed":"all","overlap":"queue","start":"2026-11-23T10:00:00Z","end":"2027-11-23T10:00:00Z","paused":true,"jitter":"10s"}`,
+		}},
+		{"run of a schedule, and wait", "schedules run s --wait 3s", "", []string{"POST /v1/schedules/s/run", "GET " + path + "?wait=3s"}},
 		{"retry with args", "retry " + testID + ` --args {"n":1}`, "", []string{`POST ` + path + `/retry {"args":{"n":1}}`}},
 	}
 	for _, tt := range tests {
@@ -47,7 +53,8 @@ func TestRequestsOfCommands(t *testing.T) {
 			answer := []string{"200 " + jobBody(testID, "completed", inserted)}
 			routes := map[string][]string{
 				"POST /v1/jobs": answer, "GET " + path: answer, "POST " + path + "/retry": answer,
-				"GET /v1/jobs": {`200 {"items":[],"next_cursor":null}`},
+				"GET /v1/jobs": {`200 {"items":[],"next_cursor":null}`}, "POST /v1/schedules": {"201 " + schedule("s", "true")},
+				"POST /v1/schedules/s/run": {"202 " + jobBody(testID, "pending", "")},
 			}
 			args := strings.Fields(strings.Replace(tt.args, "@ARGS", "@"+file(t, "args.json", `{"path": "/x"}`), 1))
 			r := run(t, outside{routes: routes, stdin: tt.stdin, hooks: refusing(t)}, args...)

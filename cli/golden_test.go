@@ -21,6 +21,12 @@ const (
 	refused  = `,"error":{"code":"constraint","message":"duplicate \u001b[31mkey"}`
 )
 
+func schedule(name, paused string) string {
+	return `{"name":"` + name + `","source":"api","cron":"0 3 * * *","timezone":"Europe/Berlin","job":{"kind":"db.insert_one"},"missed":"once","overlap":"skip",` +
+		`"jitter":"10s","start":"2026-11-01T00:00:00Z","end":null,"paused":` + paused + `,"next_fires":["2026-11-24T02:00:00Z","2026-11-25T02:00:00Z"],` +
+		`"last_fire":"2026-11-23T02:00:00Z","last_job":"` + testID + `","created_at":"2026-11-01T10:00:00Z","updated_at":"2026-11-01T10:00:00Z"}`
+}
+
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	path := "/v1/jobs/" + testID
@@ -89,6 +95,19 @@ func TestOutput(t *testing.T) {
 		{"queues", "queues", 0, map[string][]string{"GET /v1/queues": {`200 {"items":[` + queue("default", false) + "," + queue("low", true) + `]}`}}, "", true},
 		{"queues-pause", "queues pause low", 0, map[string][]string{"POST /v1/queues/low/pause": {"200 " + queue("low", true)}}, "", false},
 		{"queues-resume", "queues resume low", 0, map[string][]string{"POST /v1/queues/low/resume": {"200 " + queue("low", false)}}, "", false},
+		{"schedules", "schedules", 0, map[string][]string{"GET /v1/schedules": {
+			`200 {"items":[` + schedule("nightly", "false") + `],"next_cursor":"c"}`, `200 {"items":[` + schedule("paused", "true") + `],"next_cursor":null}`,
+		}}, "", true},
+		{"schedules-one", "schedules nightly", 0, map[string][]string{"GET /v1/schedules/nightly": {"200 " + schedule("nightly", "false")}}, "", true},
+		{"schedules-add", "schedules add nightly --cron @daily --kind db.insert_one", 0,
+			map[string][]string{"POST /v1/schedules": {"201 " + schedule("nightly", "false")}}, "", false},
+		{"schedules-add-invalid", "schedules add nightly --cron x --kind db.insert_one", 1, map[string][]string{
+			"POST /v1/schedules": {`422 {"status":422,"code":"invalid_cron","detail":"/cron: does not have 5 or 6 fields, but 1","errors":[]}`},
+		}, "", false},
+		{"schedules-run", "schedules run nightly", 0, map[string][]string{"POST /v1/schedules/nightly/run": {"202 " + jobBody(testID, "pending", noWorker)}}, "", false},
+		{"schedules-pause", "schedules pause nightly", 0, map[string][]string{"POST /v1/schedules/nightly/pause": {"200 " + schedule("nightly", "true")}}, "", false},
+		{"schedules-resume", "schedules resume nightly", 0, map[string][]string{"POST /v1/schedules/nightly/resume": {"200 " + schedule("nightly", "false")}}, "", false},
+		{"schedules-remove", "schedules remove nightly", 0, map[string][]string{"DELETE /v1/schedules/nightly": {"204 "}}, "", false},
 		{"workers", "workers", 0, map[string][]string{"GET /v1/workers": {
 			`200 {"items":[{"id":"w1","host":"h","pid":7,"version":"v0.1.0","state":"running","queues":[],"concurrency":100,"running":3,"started_at":"2026-11-23T10:00:00Z","beat_at":"2026-11-23T10:00:05Z",` +
 				`"databases":{"main":{"in_use":3,"idle":2,"max":50,"waiting":0,"waits":0,"wait_seconds":0}},` +
@@ -161,6 +180,10 @@ func TestExitCodesOfUsage(t *testing.T) {
 		{"cancel of an id that is none", "cancel 42", nil, "malformed job id"},
 		{"duration that is none", "submit a.b --wait soon", nil, `--wait: "soon" is not a duration`},
 		{"negative wait", "submit a.b --wait=-1s", nil, "--wait: must not be negative"},
+		{"schedule without a spec", "schedules add s --kind a.b", nil, "missing flags: --cron"},
+		{"schedule without a kind", "schedules add s --cron @daily", nil, "missing flags: --kind"},
+		{"negative jitter", "schedules add s --cron @daily --kind a.b --jitter=-1s", nil, "--jitter: must not be negative"},
+		{"negative wait for a schedule's job", "schedules run s --wait=-1s", nil, "--wait: must not be negative"},
 		{"negative delay", "submit a.b --delay=-1s", nil, "--delay: must not be negative"},
 		{"time that is none", "submit a.b --run-at noon", nil, "--run-at"},
 		{"args that are not JSON", "submit a.b --args {", nil, "--args: not JSON: unexpected end of JSON input"},

@@ -30,6 +30,7 @@ type grammar struct {
 	Cancel     cancelCmd     `cmd:"" help:"Stop a job."`
 	Retry      retryCmd      `cmd:"" help:"Run a job again that is archived, canceled, expired or unknown."`
 	Queues     queuesCmd     `cmd:"" help:"List, pause and resume queues."`
+	Schedules  schedulesCmd  `cmd:"" help:"List, add, run, pause, resume and remove periodic jobs."`
 	Databases  databasesCmd  `cmd:"" help:"List the databases, or show one: health, connections, jobs that wait."`
 	Clients    clientsCmd    `cmd:"" help:"List the APIs that jobs call: health, circuit breakers, limits; close a circuit breaker."`
 	Workers    workersCmd    `cmd:"" help:"List the workers of the fleet."`
@@ -147,6 +148,55 @@ type queuesCmd struct {
 	List   queuesListCmd   `cmd:"" default:"1" help:"List the queues; what queues does alone."`
 	Pause  queuesPauseCmd  `cmd:"" help:"Let no more jobs of a queue start."`
 	Resume queuesResumeCmd `cmd:"" help:"Let the jobs of a queue start again."`
+}
+
+type schedulesCmd struct {
+	List   schedulesListCmd   `cmd:"" default:"withargs" help:"List the schedules, or show one; what schedules does alone."`
+	Add    schedulesAddCmd    `cmd:"" help:"Make a schedule."`
+	Run    schedulesRunCmd    `cmd:"" help:"Make a job of a schedule now, beside its fires."`
+	Pause  schedulesPauseCmd  `cmd:"" help:"Let a schedule fire no more."`
+	Resume schedulesResumeCmd `cmd:"" help:"Let a schedule fire again, from now on."`
+	Remove schedulesRemoveCmd `cmd:"" help:"Remove a schedule; the jobs that it made stay."`
+}
+
+type (
+	schedulesListCmd struct {
+		Name string `arg:"" optional:"" help:"The schedule; default all."`
+	}
+	schedulesRunCmd struct {
+		Name string          `arg:"" help:"The schedule."`
+		Wait config.Duration `placeholder:"10s" help:"Wait for the end; exit 1 unless it completed by then."`
+	}
+	schedulesPauseCmd struct {
+		Name string `arg:"" help:"The schedule."`
+	}
+	schedulesResumeCmd struct {
+		Name string `arg:"" help:"The schedule."`
+	}
+	schedulesRemoveCmd struct {
+		Name string `arg:"" help:"The schedule."`
+	}
+)
+
+type schedulesAddCmd struct {
+	Name     string `arg:"" help:"The schedule's name."`
+	Cron     string `required:"" placeholder:"SPEC" help:"5 fields, 6 (seconds first), @daily and its like, or @every 10s."`
+	Kind     string `required:"" placeholder:"KIND" help:"What each of its jobs does; see asyncops kinds."`
+	Args     string `placeholder:"JSON|@FILE|-" help:"The kind's arguments: JSON, a file with it, or - for stdin; default {}."`
+	Timezone string `placeholder:"ZONE" help:"Such as Europe/Berlin; default UTC."`
+
+	Missed  string          `placeholder:"skip|once|all" help:"What becomes of fires that were missed; default skip."`
+	Overlap string          `placeholder:"skip|queue|allow" help:"What becomes of a fire while a job has not ended; default skip."`
+	Jitter  config.Duration `placeholder:"10s" help:"Jobs start late by a time up to this."`
+	Start   time.Time       `placeholder:"TIME" help:"No fire before this time (RFC 3339)."`
+	End     time.Time       `placeholder:"TIME" help:"No fire after this time."`
+	Paused  bool            `help:"Do not let it fire yet."`
+
+	Queue       string          `placeholder:"NAME" help:"Default: default."`
+	Timeout     config.Duration `placeholder:"30s" help:"Of one attempt."`
+	MaxAttempts int             `placeholder:"N" help:"Default 10."`
+	Tag         []string        `placeholder:"TAG" help:"May be repeated."`
+	Retention   config.Duration `placeholder:"168h" help:"How long the ended jobs are kept."`
 }
 
 type (

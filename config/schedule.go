@@ -25,6 +25,8 @@ type Schedule struct {
 	Missed   string      `yaml:"missed" oneof:"skip|once|all"`
 	Overlap  string      `yaml:"overlap" oneof:"skip|queue|allow"`
 	Jitter   Duration    `yaml:"jitter" range:"0s..24h"` // a fire is late by a random time up to it
+	Start    time.Time   `yaml:"start"`                  // no fire before it; zero: at once
+	End      time.Time   `yaml:"end"`                    // no fire after it; zero: never
 	Paused   bool        `yaml:"paused"`
 }
 

@@ -1,10 +1,11 @@
 package config
 
 import (
-	"fmt"
-	"slices"
+	"errors"
 	"strings"
-	"time"
+
+	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/schedule"
 )
 
 func (v *validator) schedules() {
@@ -16,10 +17,10 @@ func (v *validator) schedules() {
 			v.unique(path+".name", s.Name, seen)
 		}
 		if s.Cron != "" {
-			v.cron(path+".cron", s.Cron)
+			v.spec(path, s.Cron, s.Timezone)
 		}
-		if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "" || s.Timezone == "Local" {
-			v.problem(path+".timezone", "is not a time zone; write UTC or a name of the IANA database, such as Europe/Berlin")
+		if !s.End.IsZero() && !s.End.After(s.Start) {
+			v.problem(path+".end", "is not after start; write a later time, or leave one of them out")
 		}
 		v.scheduleJob(path+".job", s.Job)
 	}
@@ -52,38 +53,13 @@ func (v *validator) alerts() {
 	}
 }
 
-var cronDescriptors = []string{"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"}
-
-// cron checks the form of a spec; whether it ever fires is found out by who
-// computes its fires.
-func (v *validator) cron(setting, spec string) {
-	if every, ok := strings.CutPrefix(spec, "@every "); ok {
-		if d, err := time.ParseDuration(every); err != nil || d < time.Second {
-			v.problem(setting, "has an interval that is not a duration of at least 1s; write it like @every 10s")
-		}
-		return
-	}
-	if strings.HasPrefix(spec, "@") {
-		if !slices.Contains(cronDescriptors, spec) {
-			v.problem(setting, "is %q%s", spec, didYouMean(spec, slices.Concat(cronDescriptors, []string{"@every 10s"})))
-		}
-		return
-	}
-	fields := strings.Fields(spec)
-	if n := len(fields); n != 5 && n != 6 {
-		v.problem(setting, "has %s; write 5 (minute hour day month weekday) or 6 (second first)", count(n, "field", "fields"))
-		return
-	}
-	for _, field := range fields {
-		if !madeOf(field, lower+upper+digits+"*/,-?") {
-			v.problem(setting, "has the field %q; use numbers, names, * / , - and ?", field)
+// spec checks when a schedule fires.
+func (v *validator) spec(path, cron, timezone string) {
+	_, err := schedule.ParseSpec(cron, timezone)
+	var invalid *job.InvalidError
+	if errors.As(err, &invalid) {
+		for _, fault := range invalid.Fields {
+			v.problem(path+strings.ReplaceAll(fault.Pointer, "/", "."), "%s", fault.Message)
 		}
 	}
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

@@ -41,6 +41,7 @@ type Handlers struct {
 	targets   tasks.Targets
 	databases map[string]Database
 	upstreams map[string]Upstream
+	looker    Looker // nil: no system.health
 }
 
 // New returns the handlers of what is configured. targets must know the same
@@ -76,6 +77,8 @@ func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
 		return h.batch(ctx, j, task)
 	case *tasks.Exchange:
 		return h.exchange(ctx, j, task)
+	case *tasks.Health:
+		return h.health(ctx, task)
 	case *tasks.Noop:
 		return noop(ctx, task)
 	}

@@ -20,6 +20,8 @@ var (
 	ErrNotTerminal           = errors.New("the job has not ended")                          // 409
 	ErrNotRevivable          = errors.New("the job cannot be run again")                    // 409
 	ErrExists                = errors.New("already exists")                                 // 409
+	ErrReadOnly              = errors.New("it belongs to the configuration")                // 409
+	ErrPrecondition          = errors.New("it is not what the precondition names")          // 412
 	ErrUnavailable           = errors.New("the ledger is unavailable")                      // 503
 	ErrSaturated             = errors.New("the ledger is saturated")                        // 503
 	ErrSchemaOutdated        = errors.New("the ledger's schema is outdated")                // 503 and /readyz

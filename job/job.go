@@ -122,6 +122,9 @@ type Job struct {
 	// WaitingOn is filled in by reads.
 	WaitingOn *WaitingOn
 
+	Schedule string    // that made it; "" for none
+	FireAt   time.Time // the fire of its schedule that it is for; zero: it was run by hand
+
 	IdempotencyKey string   // "" for none; unique per Owner
 	Fingerprint    [32]byte // of the whole request, compared on a replay
 }

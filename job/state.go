@@ -7,8 +7,9 @@ type State string
 
 const (
 	// Waiting jobs are workflow steps whose predecessors have not all
-	// completed. The last predecessor's Finish moves them to Pending. A crash
-	// leaves them as they are.
+	// completed, and jobs of a schedule that queues them behind earlier ones.
+	// The last predecessor's Finish moves the first to Pending, a scheduler the
+	// second. A crash leaves them as they are.
 	Waiting State = "waiting"
 	// Scheduled jobs have a run_at ahead. Accept puts them here; the relay
 	// moves them to Pending when they are due, or a Claim takes them directly.

@@ -65,7 +65,7 @@ func (g *groupWriter) insert(ctx context.Context, db bun.IDB, group []*write, ri
 
 // insertRows is one INSERT of rows that may be there already.
 func (l *Ledger) insertRows(ctx context.Context, db bun.IDB, rows []insertRow) error {
-	if len(rows) == 1 && l.lone.query != "" {
+	if len(rows) == 1 && rows[0].Schedule == nil && l.lone.query != "" {
 		return l.lone.insert(ctx, l.write, db, &rows[0])
 	}
 	_, err := db.NewInsert().Model(&rows).ExcludeColumn(unused(rows)...).

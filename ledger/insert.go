@@ -36,6 +36,8 @@ type insertRow struct {
 	Traceparent *string      `bun:"traceparent"`
 	Tags        *string      `bun:"tags"`
 	Options     *string      `bun:"options"`
+	Schedule    *string      `bun:"schedule"`
+	FireAt      *micros      `bun:"fire_at"`
 	Args        string       `bun:"args"`
 }
 
@@ -55,6 +57,8 @@ func unused(rows []insertRow) []string {
 		{"traceparent", func(r *insertRow) bool { return r.Traceparent != nil }},
 		{"tags", func(r *insertRow) bool { return r.Tags != nil }},
 		{"options", func(r *insertRow) bool { return r.Options != nil }},
+		{"schedule", func(r *insertRow) bool { return r.Schedule != nil }},
+		{"fire_at", func(r *insertRow) bool { return r.FireAt != nil }},
 	} {
 		if !slices.ContainsFunc(rows, func(r insertRow) bool { return c.used(&r) }) {
 			columns = append(columns, c.name)
@@ -83,7 +87,7 @@ func (d *dialect) insertRow(j *job.Job) (insertRow, error) {
 		ID: j.ID, RunAt: moment{at: microsOf(j.RunAt)}, CreatedAt: microsOf(j.CreatedAt), MaxAttempts: j.MaxAttempts, Kind: j.Kind,
 		Queue: j.Queue, State: j.State, Delivery: j.Delivery, RunOnce: j.RunOnce, Owner: j.Owner, Key: orNull(j.IdempotencyKey), Args: string(j.Args),
 		Traceparent: orNull(j.Traceparent), Deadline: orNull(microsOf(j.Deadline)), ExpiresAt: orNull(microsOf(j.ExpiresAt)),
-		Retention: orNull(j.Options.Retention.Microseconds()),
+		Retention: orNull(j.Options.Retention.Microseconds()), Schedule: orNull(j.Schedule), FireAt: orNull(microsOf(j.FireAt)),
 	}
 	if j.State == job.Pending { // due at once, whatever the caller's clock says
 		r.RunAt.sql = d.now
@@ -125,7 +129,7 @@ func jsonText(v any) (string, error) {
 func invalid(j *job.Job) error {
 	for _, f := range []struct{ pointer, text string }{
 		{"/args", string(j.Args)}, {"/kind", j.Kind}, {"/queue", j.Queue}, {"/idempotency_key", j.IdempotencyKey},
-		{"/tags", strings.Join(j.Tags, " ")}, {"", j.Owner}, {"", j.Traceparent},
+		{"/tags", strings.Join(j.Tags, " ")}, {"", j.Owner}, {"", j.Traceparent}, {"", j.Schedule},
 	} {
 		if !isStorable(f.text) {
 			return job.Invalid(f.pointer, "invalid_text", "must be valid UTF-8 without NUL")

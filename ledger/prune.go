@@ -74,3 +74,15 @@ func (l *Ledger) delete(ctx context.Context, tx bun.Tx, where string, args ...an
 	_, err := tx.ExecContext(ctx, expire, keepKeys.Microseconds(), keys)
 	return len(deleted), err
 }
+
+// OldestOpen returns when the oldest job was made that has not ended, and the
+// ledger's clock; without such a job, the two are the same.
+func (l *Ledger) OldestOpen(ctx context.Context) (oldest, now time.Time, err error) {
+	var row struct{ Oldest, Now micros }
+	const query = `SELECT coalesce(min(created_at), ?now) AS oldest, ?now AS now FROM asyncops_jobs
+		WHERE state IN ('waiting', 'scheduled', 'pending', 'active', 'retry', 'parked')`
+	if err := l.read.NewRaw(l.timed(query)).Scan(ctx, &row); err != nil {
+		return time.Time{}, time.Time{}, l.wrap(err, "look for the oldest open job")
+	}
+	return row.Oldest.time(), row.Now.time(), nil
+}

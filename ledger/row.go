@@ -44,6 +44,8 @@ type row struct {
 	Tags            string
 	Options         string
 	Verdict         string
+	Schedule        string
+	FireAt          micros
 	Args            string
 	Result          string
 	Summary         string
@@ -53,7 +55,7 @@ type row struct {
 // metaColumns are all of row's columns but args and result.
 const metaColumns = `id, epoch, run_epoch, run_at, created_at, deadline, expires_at, started_at, finished_at, retention,
 	attempt, max_attempts, crashes, generation, key_generation, cancel_requested, run_once, error_private, kind, queue, state,
-	delivery, owner, idempotency_key, worker, parked, parked_on, error_code, error_message, traceparent, tags, options, verdict, summary, progress`
+	delivery, owner, idempotency_key, worker, parked, parked_on, error_code, error_message, traceparent, tags, options, verdict, schedule, fire_at, summary, progress`
 
 const allColumns = metaColumns + ", args, result"
 
@@ -95,7 +97,7 @@ func (r *row) job() (job.Job, error) {
 		KeyGeneration: r.KeyGeneration, Epoch: r.Epoch, Delivery: r.Delivery, RunOnce: r.RunOnce,
 		CreatedAt: r.CreatedAt.time(), RunAt: r.RunAt.time(), Deadline: r.Deadline.time(), ExpiresAt: r.ExpiresAt.time(),
 		StartedAt: r.StartedAt.time(), FinishedAt: r.FinishedAt.time(), Owner: r.Owner, IdempotencyKey: r.IdempotencyKey, Worker: r.Worker,
-		Traceparent: r.Traceparent, Summary: raw(r.Summary), Parked: r.Parked, ParkedOn: r.ParkedOn, CancelRequested: r.CancelRequested,
+		Traceparent: r.Traceparent, Summary: raw(r.Summary), Parked: r.Parked, ParkedOn: r.ParkedOn, CancelRequested: r.CancelRequested, Schedule: r.Schedule, FireAt: r.FireAt.time(),
 	}
 	j.Options.Retention = time.Duration(r.Retention) * time.Microsecond
 	if r.ErrorCode != "" {

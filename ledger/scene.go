@@ -53,6 +53,8 @@ func waitingOn(j *job.Job, paused, served bool) *job.WaitingOn {
 	switch {
 	case j.Verdict != nil:
 		return &job.WaitingOn{Reason: job.WaitSealing, Detail: fmt.Sprintf("becomes %s once the target confirms that no earlier run can take effect", j.Verdict.State)}
+	case j.State == job.Waiting && j.Schedule != "":
+		return &job.WaitingOn{Reason: job.WaitDependency, Detail: "an earlier job of schedule " + j.Schedule + " has not ended"}
 	case j.State == job.Waiting:
 		return &job.WaitingOn{Reason: job.WaitDependency, Detail: "earlier steps of the workflow have not completed"}
 	case j.State == job.Scheduled:

@@ -19,6 +19,7 @@ type Filter struct {
 	Kinds         []string
 	Queues        []string
 	Tag           string
+	Schedule      string
 	CreatedAfter  time.Time
 	CreatedBefore time.Time
 	// Query is the beginning of an id, or words that must all occur in the
@@ -98,6 +99,9 @@ func (l *Ledger) narrow(q *bun.SelectQuery, f Filter) {
 	if f.Tag != "" {
 		q.Where("tags IS NOT NULL AND "+l.dialect.hasTag, f.Tag)
 	}
+	if f.Schedule != "" {
+		q.Where("schedule IS NOT NULL AND schedule = ?", f.Schedule)
+	}
 	if !f.CreatedAfter.IsZero() {
 		q.Where("id >= ? AND created_at > ?", job.IDBound(f.CreatedAfter.Add(-idSlack)), microsOf(f.CreatedAfter))
 	}
@@ -135,7 +139,7 @@ func quoted(word string) string {
 // searchable reports whether any job could match: what cannot be stored is
 // not there.
 func (f *Filter) searchable() bool {
-	return isStorable(f.Tag) && isStorable(f.Query) && isStorable(strings.Join(f.Kinds, "")) && isStorable(strings.Join(f.Queues, ""))
+	return isStorable(f.Tag) && isStorable(f.Schedule) && isStorable(f.Query) && isStorable(strings.Join(f.Kinds, "")) && isStorable(strings.Join(f.Queues, ""))
 }
 
 // idRange is the first and last id that begin with s; false when no id does,

@@ -39,6 +39,8 @@ func idle() observe.Sources {
 		RelayLag: func(context.Context) (time.Duration, error) { return 0, nil },
 		Drift:    func(context.Context) (int, error) { return 0, nil },
 
+		ScheduleLag: func(context.Context) (time.Duration, error) { return 0, nil },
+
 		DatabasePools: pools, ClientPools: pools, CacheBytes: func() int64 { return 0 },
 		Targets:  func() []observe.Target { return []observe.Target{{Type: "database", Name: "demo"}} },
 		Breakers: func() map[string]observe.Breaker { return map[string]observe.Breaker{"demo": {State: "closed"}} },
@@ -108,7 +110,7 @@ func TestFamiliesAreThoseOfTheContract(t *testing.T) {
 		slow_queries_total{database,operation} client_request_duration_seconds{client,method,code}
 		client_pool_connections{client,state} breaker_state{client} breaker_failures{client} breaker_transitions_total{client,to}
 		rate_limited_total{client} cache_requests_total{cache,result} cache_evictions_total{cache} cache_bytes{} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
-		relay_lag_seconds{} ledger_redis_drift{} http_request_duration_seconds{route,method,code}
+		relay_lag_seconds{} ledger_redis_drift{} schedule_lag_seconds{} http_request_duration_seconds{route,method,code}
 		build_info{version,revision,go_version}`)
 	var got []string
 	for _, f := range observe.Families() {

@@ -34,6 +34,8 @@ type Sources struct {
 	RelayLag func(ctx context.Context) (time.Duration, error)          // relay_lag_seconds
 	Drift    func(ctx context.Context) (int, error)                    // ledger_redis_drift
 
+	ScheduleLag func(ctx context.Context) (time.Duration, error) // schedule_lag_seconds
+
 	DatabasePools func() map[string]Pool    // db_pool_connections, by database
 	ClientPools   func() map[string]Pool    // client_pool_connections, by client
 	CacheBytes    func() int64              // cache_bytes
@@ -87,6 +89,9 @@ func (m *Metrics) Feed(s Sources, log *slog.Logger) {
 	}
 	if s.Drift != nil {
 		c.add(m, "ledger_redis_drift", one(lookedUp(s.Drift), func(n int) float64 { return float64(n) }))
+	}
+	if s.ScheduleLag != nil {
+		c.add(m, "schedule_lag_seconds", one(lookedUp(s.ScheduleLag), time.Duration.Seconds))
 	}
 	if s.DatabasePools != nil {
 		c.add(m, "db_pool_connections", pools(s.DatabasePools))

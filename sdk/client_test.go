@@ -161,6 +161,35 @@ func TestRequests(t *testing.T) {
 		{"invalidate", func(ctx context.Context, c *sdk.Client) error {
 			return c.InvalidateCache(ctx, "main", sdk.Invalidation{Table: "users"})
 		}, answer{status: 204}, request{Line: "POST /v1/databases/main/cache/invalidate", Body: `{"table":"users"}`, Type: "application/json"}},
+		{"schedules", func(ctx context.Context, c *sdk.Client) error { _, err := c.Schedules(ctx); return err },
+			answer{status: 200, body: `{"items":[],"next_cursor":null}`}, request{Line: "GET /v1/schedules"}},
+		{"schedule", func(ctx context.Context, c *sdk.Client) error { _, err := c.Schedule(ctx, "a/b"); return err },
+			answer{status: 200, body: `{"start":null,"last_job":null}`}, request{Line: "GET /v1/schedules/a%2Fb"}},
+		{"make a schedule", func(ctx context.Context, c *sdk.Client) error {
+			_, err := c.CreateSchedule(ctx, sdk.ScheduleSpec{Name: "s", Cron: "@daily", Job: sdk.Submission{Kind: "system.noop"}})
+			return err
+		}, answer{status: 201, body: `{}`}, request{
+			Line: "POST /v1/schedules", Type: "application/json", Body: `{"name":"s","cron":"@daily","job":{"kind":"system.noop","args":{}}}`,
+		}},
+		{"replace a schedule", func(ctx context.Context, c *sdk.Client) error {
+			_, err := c.PutSchedule(ctx, sdk.ScheduleSpec{
+				Name: "s", Cron: "@daily", Timezone: "UTC", Job: sdk.Submission{Kind: "system.noop"}, Missed: job.MissedAll, Overlap: job.OverlapQueue,
+				Jitter: time.Second, Start: at.UTC(), End: at.UTC(), Paused: true,
+			}, `"x"`)
+			return err
+		}, answer{status: 200, body: `{}`}, request{
+			Line: "PUT /v1/schedules/s", Type: "application/json",
+			Body: `{"name":"s","cron":"@daily","timezone":"UTC","job":{"kind":"system.noop","args":{}},"missed":"all","overlap":"queue",` +
+				`"start":"2026-11-23T10:00:00Z","end":"2026-11-23T10:00:00Z","paused":true,"jitter":"1s"}`,
+		}},
+		{"pause a schedule", func(ctx context.Context, c *sdk.Client) error { _, err := c.PauseSchedule(ctx, "s"); return err },
+			answer{status: 200, body: `{}`}, request{Line: "POST /v1/schedules/s/pause"}},
+		{"resume a schedule", func(ctx context.Context, c *sdk.Client) error { _, err := c.ResumeSchedule(ctx, "s"); return err },
+			answer{status: 200, body: `{}`}, request{Line: "POST /v1/schedules/s/resume"}},
+		{"run a schedule", func(ctx context.Context, c *sdk.Client) error { _, err := c.RunSchedule(ctx, "s", "k"); return err },
+			answer{status: 202, body: pendingJob}, request{Line: "POST /v1/schedules/s/run"}},
+		{"delete a schedule", func(ctx context.Context, c *sdk.Client) error { return c.DeleteSchedule(ctx, "s") },
+			answer{status: 204}, request{Line: "DELETE /v1/schedules/s"}},
 		{"workers", func(ctx context.Context, c *sdk.Client) error { _, err := c.Workers(ctx); return err },
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/workers"}},
 	}

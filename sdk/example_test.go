@@ -33,6 +33,7 @@ func exampleServer() *httptest.Server {
 	answer("POST /v1/jobs/{id}/cancel", 409, `{"status":409,"code":"terminal","detail":"the job has ended"}`)
 	answer("GET /v1/databases/{name}", 200, `{"name":"main","driver":"postgres","health":{"status":"degraded","effects":"present","detail":"fsync is off: set fsync = on in postgresql.conf"},"pool":{"in_use":50,"max":50,"workers":[]},"parked":1200}`)
 	answer("POST /v1/clients/{name}/breaker/reset", 200, `{"name":"crm","health":{"status":"ok"},"breaker":{"state":"closed","failures":0},"parked":340}`)
+	answer("POST /v1/schedules", 201, `{"name":"nightly","cron":"0 3 * * *","timezone":"Europe/Berlin","next_fires":["2026-11-24T02:00:00Z","2026-11-25T02:00:00Z"]}`)
 	return httptest.NewServer(mux)
 }
 
@@ -154,4 +155,26 @@ func ExampleClient_ResetBreaker() {
 	}
 	fmt.Printf("%s: breaker %s, %d jobs go on\n", crm.Name, crm.Breaker.State, crm.Parked)
 	// Output: crm: breaker closed, 340 jobs go on
+}
+
+func ExampleClient_CreateSchedule() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+
+	made, err := client.CreateSchedule(context.Background(), sdk.ScheduleSpec{
+		Name: "nightly", Cron: "0 3 * * *", Timezone: "Europe/Berlin", Missed: job.MissedOnce,
+		Job: sdk.Submission{Kind: "db.delete_many", Args: map[string]any{"table": "sessions", "where": map[string]any{"state": "closed"}}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(made.Name, "fires next at", made.NextFires[0].Format(time.RFC3339))
+	// Output: nightly fires next at 2026-11-24T02:00:00Z
 }

@@ -15,8 +15,8 @@ import (
 // its status: job.ErrNotFound, ErrMalformed, ErrMalformedID,
 // ErrMalformedCursor, ErrInvalid, ErrIdempotencyMismatch,
 // ErrIdempotencyInProgress, ErrTerminal, ErrNotTerminal, ErrNotRevivable,
-// ErrExists, ErrUnavailable, ErrSaturated, ErrSchemaOutdated and
-// ErrEffectsMissing.
+// ErrExists, ErrReadOnly, ErrPrecondition, ErrUnavailable, ErrSaturated,
+// ErrSchemaOutdated and ErrEffectsMissing.
 type Problem struct {
 	Type   string           `json:"type"`
 	Title  string           `json:"title"`
@@ -52,7 +52,7 @@ func (p *Problem) Is(target error) bool {
 		"malformed_id": job.ErrMalformedID, "malformed_cursor": job.ErrMalformedCursor, "not_found": job.ErrNotFound,
 		"idempotency_mismatch": job.ErrIdempotencyMismatch, codeInProgress: job.ErrIdempotencyInProgress,
 		"terminal": job.ErrTerminal, "not_terminal": job.ErrNotTerminal, "not_revivable": job.ErrNotRevivable,
-		"exists": job.ErrExists, "unavailable": job.ErrUnavailable, "saturated": job.ErrSaturated,
+		"exists": job.ErrExists, "read_only": job.ErrReadOnly, "precondition_failed": job.ErrPrecondition, "unavailable": job.ErrUnavailable, "saturated": job.ErrSaturated,
 		"schema_outdated": job.ErrSchemaOutdated, "effects_missing": job.ErrEffectsMissing,
 	}
 	byStatus := map[int]error{

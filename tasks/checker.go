@@ -31,6 +31,7 @@ const (
 	CodeUnknownKind     = string(job.CodeUnknownKind)
 	CodeUnknownDatabase = "unknown_database"
 	CodeUnknownClient   = "unknown_client"
+	CodeUnknownTarget   = "unknown_target"
 )
 
 // checker reads the args of one job and keeps what is wrong with them.

@@ -132,6 +132,9 @@ func examples() []example {
 		{"cache", "http.request", `{"method":"HEAD","path":"/x","cache":{"key":"x","ttl":"1h"}}`,
 			&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "HEAD", Path: "/x"}, Cache: &tasks.Cache{Key: "x", TTL: time.Hour}}},
 
+		{"all", "system.health", `{}`, &tasks.Health{}},
+		{"some", "system.health", `{"targets":["main","crm","ledger","redis"]}`, &tasks.Health{Targets: []string{"main", "crm", "ledger", "redis"}}},
+
 		{"nothing", "system.noop", `{}`, &tasks.Noop{}},
 		{"sleep", "system.noop", `{"sleep":"1h","fail":false}`, &tasks.Noop{Sleep: time.Hour}},
 		{"fail", "system.noop", `{"sleep":"0s","fail":true}`, &tasks.Noop{Fail: true, Message: "the job was asked to fail"}},

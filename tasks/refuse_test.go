@@ -271,6 +271,13 @@ func refusals() []refusal {
 		{"expect too much", "http.request", `{"method":"GET","path":"/","expect":[` + items(101, "%d") + `]}`, "422 /args/expect too_many"},
 		{"cache with POST", "http.request", `{"method":"POST","path":"/","cache":{"key":"k"}}`, "422 /args/cache not_allowed"},
 
+		// Looks at targets.
+		{"a target that is none", "system.health", `{"targets":["main","nope"]}`, "422 /args/targets/1 unknown_target"},
+		{"a target without a name", "system.health", `{"targets":[""]}`, "422 /args/targets/0 unknown_target"},
+		{"a target of a number", "system.health", `{"targets":[1]}`, "400 /args/targets/0 wrong_type"},
+		{"targets of text", "system.health", `{"targets":"main"}`, "400 /args/targets wrong_type"},
+		{"too many targets", "system.health", `{"targets":[` + items(101, `"t%d"`) + `]}`, "422 /args/targets too_many"},
+
 		// Noops.
 		{"sleep over an hour", "system.noop", `{"sleep":"1h1s"}`, "422 /args/sleep out_of_range"},
 		{"sleep backwards", "system.noop", `{"sleep":"-1s"}`, "422 /args/sleep out_of_range"},
@@ -279,7 +286,7 @@ func refusals() []refusal {
 		{"fail of nothing", "system.noop", `{"fail":""}`, "422 /args/fail invalid_value"},
 		{"fail at length", "system.noop", `{"fail":"` + strings.Repeat("x", 1025) + `"}`, "422 /args/fail too_long"},
 	}
-	for _, kind := range []string{"cache.warm", "system.health"} {
+	for _, kind := range []string{"cache.warm"} {
 		refused = append(refused, refusal{"kind to come", kind, `{}`, "422 /kind unknown_kind"})
 	}
 	for _, kind := range []string{"db.update_one", "db.update_many", "db.delete_one", "db.delete_many"} {

@@ -12,7 +12,7 @@ import (
 )
 
 // Task is a job's args, read and found right: one of *DB, *Transaction,
-// *HTTP, *Batch, *Exchange and *Noop.
+// *HTTP, *Batch, *Exchange, *Health and *Noop.
 type Task interface {
 	// Kind is the kind whose args were read.
 	Kind() Kind

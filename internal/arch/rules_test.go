@@ -21,6 +21,8 @@ var packageRules = []packageRule{
 	{path: "httpop", imports: []string{"job", "internal/strictjson"}, why: "API calls as data: tasks validates them, clients sends them, api shows them"},
 	{path: "tasks", imports: []string{"job", "dbop", "httpop", "internal/duration", "internal/strictjson"}},
 
+	{path: "schedule", imports: []string{"job"}, why: "when fires are and what becomes of them; ledger and tasks are told to it as functions"},
+
 	// The durable record, and what moves it.
 	{path: "ledger", imports: []string{"job", "internal/pgconn", "internal/sqliteconn"}},
 	{path: "dispatch", imports: []string{"job"}, why: "it sees the ledger through interfaces of its own, so that both sources of work pass one suite"},
@@ -34,12 +36,12 @@ var packageRules = []packageRule{
 	{path: "fleet", imports: []string{"job", "clients"}, why: "it is the gate that clients asks: limits and breakers that processes share"},
 
 	// The faces of the process.
-	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
+	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "schedule", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
 	{path: "observe", imports: []string{"job", "cache", "dbop"}, why: "labels are the product's own words, not free text"},
 	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},
 
 	// Composition.
-	{path: "config", imports: []string{"internal/duration", "internal/sqltext"}, why: "settings are plain data; app hands each package its own"},
+	{path: "config", imports: []string{"job", "schedule", "internal/duration", "internal/sqltext"}, why: "settings are plain data; app hands each package its own"},
 	{path: "lifecycle"},
 	{path: "app", imports: []string{anyPackage}, why: "the only package that knows all the others"},
 	{path: "cmd/api", imports: []string{"app"}},
@@ -63,7 +65,7 @@ var packageRules = []packageRule{
 	{path: "internal/sqliteconn", why: "the SQLite settings that ledger and store share"},
 
 	// Tests. The suites are run by each dialect, source and fake.
-	{path: "ledger/ledgertest", imports: []string{"job", "ledger", "internal/testkit"}},
+	{path: "ledger/ledgertest", imports: []string{"job", "ledger", "schedule", "internal/testkit"}, why: "schedules are fired there as schedulers do"},
 	{path: "dispatch/dispatchtest", imports: []string{"job", "dispatch", "ledger", "internal/testkit"}, why: "it runs on real ledgers"},
 	{path: "store/storetest", imports: []string{"job", "cache", "dbop", "store", "tasks", "internal/testkit"}, why: "transactions are written as their args are"},
 	{path: "clients/clientstest", imports: []string{"job", "httpop", "clients", "internal/testkit"}},
@@ -102,6 +104,7 @@ var vendorRules = []vendorRule{
 	{path: "gopkg.in/yaml.v3", imports: []string{"config"}},
 	{path: "github.com/go-json-experiment/json", imports: []string{"internal/strictjson"}},
 	{path: "github.com/go-json-experiment/json/jsontext", imports: []string{"internal/strictjson", "dbop", "tasks"}, why: "values whose type is not known before they are read are read token by token"},
+	{path: "github.com/robfig/cron", imports: []string{"schedule"}, why: "its parser; its times skip and double fires where clocks are set"},
 	{path: "github.com/cenkalti/backoff", imports: []string{"clients", "store"}, why: "retries inside one attempt; retries of jobs are the ledger's"},
 	{path: "github.com/coder/websocket", imports: []string{"clients", "clients/clientstest"}},
 	{path: "golang.org/x/oauth2", imports: []string{"clients"}},

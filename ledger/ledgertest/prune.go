@@ -1,15 +1,18 @@
 package ledgertest
 
 import (
+	"time"
+
 	"github.com/asyncops/asyncops/job"
 )
 
 func pruneTests() tests {
 	return tests{
-		"in bounded batches": pruneBounded,
-		"with its attempts":  pruneCascade,
-		"not what is kept":   pruneKept,
-		"workers long gone":  pruneWorkers,
+		"in bounded batches":  pruneBounded,
+		"with its attempts":   pruneCascade,
+		"not what is kept":    pruneKept,
+		"workers long gone":   pruneWorkers,
+		"the oldest open job": pruneOldest,
 	}
 }
 
@@ -75,5 +78,29 @@ func pruneWorkers(f *fixture) {
 	}
 	if events, err := f.Reap(f.t.Context()); err != nil || len(events) != 1 {
 		f.t.Errorf("Reap() = %v, %v; want the job of the worker that is gone", events, err)
+	}
+}
+
+func pruneOldest(f *fixture) {
+	f.start()
+	oldest := func() (age time.Duration) {
+		f.t.Helper()
+		at, now, err := f.OldestOpen(f.t.Context())
+		f.check(err)
+		return now.Sub(at)
+	}
+	if age := oldest(); age != 0 {
+		f.t.Errorf("the oldest of no jobs is %s old", age)
+	}
+	w := f.join()
+	made := func(hours int) job.ID {
+		return f.accept(1, func(_ int, j *job.Job) { j.CreatedAt = time.Now().Add(-time.Duration(hours) * time.Hour) })[0]
+	}
+	f.run(w, made(9), job.Outcome{State: job.Completed})
+	f.run(w, made(7), job.Outcome{State: job.Archived})
+	f.run(w, made(5), job.Outcome{State: job.Retry})
+	made(3)
+	if age := oldest(); age < 4*time.Hour || age > 6*time.Hour {
+		f.t.Errorf("the oldest open job is %s old, want 5h", age)
 	}
 }

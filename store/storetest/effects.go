@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asyncops/asyncops/internal/testkit"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/store"
 )
@@ -182,6 +184,44 @@ func testPrune(t *testing.T, h Harness) {
 		if n, err := f.PruneEffects(t.Context(), later, 3); n != want || err != nil {
 			t.Errorf("PruneEffects = %d, %v, want %d", n, err, want)
 		}
+	}
+}
+
+// testPruneAll is for more records than one statement removes, and then for a
+// time from which everything is kept.
+func testPruneAll(t *testing.T, h Harness) {
+	f := start(t, h, nil)
+	const many = 520
+	for range many {
+		f.mustOnce(logOp("x"), effect())
+	}
+	for _, round := range []struct {
+		before time.Time
+		err    error
+		want   int
+	}{{time.Time{}, errors.New("the ledger is away"), many}, {time.Now().Add(-time.Hour), nil, many}, {time.Now().Add(time.Hour), nil, 0}} {
+		ctx, stop := context.WithCancel(t.Context())
+		asked, ended := make(chan struct{}), make(chan error, 1)
+		go func() {
+			ended <- f.Prune(ctx, func(context.Context) (time.Time, error) {
+				close(asked)
+				return round.before, round.err
+			})
+		}()
+		<-asked
+		if round.want == 0 {
+			testkit.Eventually(t, time.Minute, 10*time.Millisecond, func() error {
+				if n := f.count("asyncops_effects", "1 = 1"); n > 0 {
+					return fmt.Errorf("%d records are left", n)
+				}
+				return nil
+			})
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Prune = %v, want nil", err)
+		}
+		f.wantCount("asyncops_effects", "1 = 1", round.want)
 	}
 }
 

@@ -125,7 +125,7 @@ func Run(t *testing.T, h Harness) {
 		"on conflict": testOnConflict, "concurrent upserts": testConcurrentUpserts, "update": testUpdate, "delete": testDelete, "values": testValues, "names": testNames,
 		"registry": testRegistry, "bad input": testAbuse, "bad input of types": testAbuseOfTypes, "schema change": testSchemaChange, "errors": testErrors,
 		"exactly once": testExactlyOnce, "same result": testSameResult, "rollback": testRollback, "undone": testUndone, "seal": testSeal,
-		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "concurrent migrate": testConcurrentMigrate,
+		"seal race": testSealRace, "effects modes": testEffectsModes, "prune": testPrune, "prune all": testPruneAll, "concurrent migrate": testConcurrentMigrate,
 		"interrupted": testInterrupted, "statement timeout": testStatementTimeout, "pool timeout": testPoolTimeout, "pool size": testPoolSize, "connection age": testConnectionAge,
 		"health": testHealth, "plan": testPlan, "slow query": testSlowQuery, "lost commit": testLostCommit, "killed server": testKilledServer,
 		"killed connections": testKilledConnections, "no connections left": testNoConnectionsLeft, "frozen server": testFrozenServer,
