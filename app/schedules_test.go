@@ -35,7 +35,7 @@ func opened(t *testing.T, ledger string, schedules ...config.Schedule) *system {
 	cfg.Ledger.DSN = config.DSN{Driver: config.DriverSQLite, Path: ledger}
 	cfg.Health.Enabled = false
 	cfg.Schedules = schedules
-	s, err := open(cfg, slog.New(slog.DiscardHandler), "test")
+	s, err := open(cfg, slog.New(slog.DiscardHandler), "test", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestBadScheduleSettings(t *testing.T) {
 		configured("a", "@daily", func(c *config.Schedule) { c.Job.Args = json.RawMessage(`{"nope":1}`) }),
 		configured("b", "@daily", func(c *config.Schedule) { c.Job.Kind = "system.noop2" }),
 	}
-	_, err := open(cfg, slog.New(slog.DiscardHandler), "test")
+	_, err := open(cfg, slog.New(slog.DiscardHandler), "test", nil)
 	var problems config.Problems
 	if !errors.As(err, &problems) || len(problems) != 2 || problems[0].Setting != "schedules[0].job.args.nope" || problems[1].Setting != "schedules[1].job.kind" {
 		t.Errorf("open = %v, want a problem of the args of the first and the kind of the second", err)

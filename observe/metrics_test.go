@@ -108,8 +108,8 @@ func TestFamiliesAreThoseOfTheContract(t *testing.T) {
 		queue_oldest_seconds{queue} attempts_total{kind,outcome} fenced_total{} workers{state}
 		db_query_duration_seconds{database,operation} db_pool_connections{database,state} db_pool_wait_seconds{database}
 		slow_queries_total{database,operation} client_request_duration_seconds{client,method,code}
-		client_pool_connections{client,state} breaker_state{client} breaker_failures{client} breaker_transitions_total{client,to}
-		rate_limited_total{client} cache_requests_total{cache,result} cache_evictions_total{cache} cache_bytes{} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
+		client_pool_connections{client,state} cache_requests_total{cache,result} cache_evictions_total{cache} cache_bytes{}
+		breaker_state{client} breaker_failures{client} breaker_transitions_total{client,to} rate_limited_total{client} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
 		relay_lag_seconds{} ledger_redis_drift{} schedule_lag_seconds{} http_request_duration_seconds{route,method,code}
 		build_info{version,revision,go_version}`)
 	var got []string
