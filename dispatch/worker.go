@@ -21,9 +21,14 @@ import (
 type WorkerLedger interface {
 	LeaseLedger
 	ClaimLedger
-	FinishLedger
+	RunLedger
 	BellLedger
 	ParkLedger
+}
+
+// RunLedger takes what runs have to say.
+type RunLedger interface {
+	FinishLedger
 	ProgressLedger
 }
 

@@ -39,7 +39,7 @@ type Spec struct {
 	eitherDay                             bool   // dom and dow are both restricted: one of them is enough
 }
 
-// ParseSpec reads 5 fields (minute, hour, day of the month, month, day of the
+// ParseSpec reads 5 fields (minute, hour, day of the month, month and day of the
 // week), 6 (seconds first), a descriptor such as @daily, or @every with a
 // duration, in a time zone of the IANA database. Its errors are
 // *job.InvalidError about "/cron" and "/timezone", also when the fields name a
@@ -111,11 +111,10 @@ func parseCron(text string) (*Spec, error) {
 		}
 		return &Spec{every: d.Truncate(time.Microsecond)}, nil
 	}
-	fields := strings.Fields(text)
-	if strings.HasPrefix(text, "@") {
-		fields = nil
-	} else if err := checkFields(fields); err != nil {
-		return nil, err
+	if !strings.HasPrefix(text, "@") {
+		if err := checkFields(strings.Fields(text)); err != nil {
+			return nil, err
+		}
 	}
 	parsed, err := cron.NewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor).Parse(text)
 	c, ok := parsed.(*cron.SpecSchedule)

@@ -80,7 +80,7 @@ func (t *Target) Transaction(ctx context.Context, f func(tx *Tx) error, opts ...
 	if o.isolation != "" && !slices.Contains(dbop.Isolations(), o.isolation) {
 		return job.Permanent(job.CodeInvalid, "isolation %q is not known", o.isolation)
 	}
-	o.TxOptions.Isolation = t.isolation(o.isolation)
+	o.Isolation = t.isolation(o.isolation)
 	var own error // of f's
 	var tx *Tx    // of the last try
 	w := &work{op: opTransaction, writes: !o.ReadOnly}

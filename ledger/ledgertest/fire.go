@@ -2,7 +2,6 @@ package ledgertest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -271,7 +270,7 @@ func (f *fixture) firing(l *ledger.Ledger, now func() time.Time) schedule.Config
 	return schedule.Config{
 		Ledger: l, Wake: func() {}, Meter: noMeter{}, Log: slog.New(slog.DiscardHandler), Now: now,
 		Draft: func(s *job.Schedule) job.Job {
-			return job.Job{Kind: "test", Queue: "default", Args: json.RawMessage(s.Template), MaxAttempts: 1, Delivery: job.AtLeastOnce}
+			return job.Job{Kind: "test", Queue: "default", Args: s.Template, MaxAttempts: 1, Delivery: job.AtLeastOnce}
 		},
 	}
 }
