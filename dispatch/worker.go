@@ -181,6 +181,10 @@ func (w *Worker) work(ctx context.Context) (err error) {
 		err = w.source()(ctx)
 		stop() // without its source of work it is no worker
 	})
+	if w.broker != nil {
+		without := &fallback{broker: w.broker, direct: w.direct(), log: w.log}
+		taking.Go(func() { without.run(ctx) })
+	}
 	isolated := &lane{ledger: w.ledger, lease: w.lease, queues: w.queueNames(), exec: w.exec, log: w.log}
 	taking.Go(func() { isolated.run(ctx) })
 	parked := &unparker{ledger: w.ledger, lease: w.lease, queues: w.cfg.Queues, strict: w.cfg.Strict, exec: w.exec, log: w.log}
@@ -195,12 +199,15 @@ func (w *Worker) work(ctx context.Context) (err error) {
 	return err
 }
 
-// source is where this worker's jobs come from. Switching between the two while
-// Redis comes and goes is a matter of ending one and starting the other.
+// direct is the source of work without Redis.
+func (w *Worker) direct() *direct {
+	return &direct{ledger: w.ledger, lease: w.lease, queues: w.cfg.Queues, strict: w.cfg.Strict, exec: w.exec, bus: w.bus, log: w.log}
+}
+
+// source is where this worker's jobs come from.
 func (w *Worker) source() func(context.Context) error {
 	if w.broker == nil {
-		d := &direct{ledger: w.ledger, lease: w.lease, queues: w.cfg.Queues, strict: w.cfg.Strict, exec: w.exec, bus: w.bus, log: w.log}
-		return d.run
+		return w.direct().run
 	}
 	d := &doorbells{
 		broker: w.broker, client: asynq.NewClientFromRedisClient(w.broker.client), queues: w.cfg.Queues, strict: w.cfg.Strict,

@@ -22,6 +22,7 @@ import (
 func RunRedisFaults(t *testing.T, config func(testing.TB) ledger.Config) {
 	for name, test := range map[string]func(*testing.T, *fleet, *testkit.RedisServer){
 		"accepted while redis is away":     acceptedWithoutRedis,
+		"redis stays away":                 redisStaysAway,
 		"redis loses everything":           flushed,
 		"redis restarts empty":             restartedEmpty,
 		"redis loses a queue's list":       lostList,
@@ -62,6 +63,21 @@ func acceptedWithoutRedis(t *testing.T, f *fleet, server *testkit.RedisServer) {
 	server.Kill()
 	ids := f.submit(300, nil)
 	server.Restart()
+	f.await(job.Completed, ids...)
+	once(t, h, ids)
+}
+
+// redisStaysAway: jobs run without Redis, once, and by doorbells when it is back.
+func redisStaysAway(t *testing.T, f *fleet, server *testkit.RedisServer) {
+	h := &handler{}
+	f.worker(dispatch.WorkerConfig{Concurrency: 10, ShutdownTimeout: time.Second}, h)
+	ids := f.submit(20, nil)
+	f.await(job.Completed, ids...)
+	server.Freeze() // with what it holds
+	ids = append(ids, f.submit(300, nil)...)
+	f.await(job.Completed, ids...)
+	server.Thaw()
+	ids = append(ids, f.submit(50, nil)...)
 	f.await(job.Completed, ids...)
 	once(t, h, ids)
 }
