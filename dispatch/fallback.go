@@ -12,7 +12,7 @@ import (
 // back find their jobs taken.
 type fallback struct {
 	broker *Broker
-	direct *direct
+	direct *direct // of the queues that the worker serves
 	log    *slog.Logger
 }
 
@@ -27,7 +27,7 @@ const (
 func (f *fallback) run(ctx context.Context) {
 	answered := time.Now()
 	for sleep(ctx, fallbackPing, nil) {
-		if f.broker.ping(ctx) == nil {
+		if f.serves(ctx) {
 			answered = time.Now()
 		} else if time.Since(answered) >= fallbackAfter {
 			f.claim(ctx)
@@ -36,7 +36,21 @@ func (f *fallback) run(ctx context.Context) {
 	}
 }
 
-// claim claims from the ledger until Redis answers.
+// serves reports whether Redis serves every queue. To answer is not enough: part
+// of a cluster may be down, and what is full or a replica takes no doorbell.
+func (f *fallback) serves(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
+	for queue := range f.direct.queues {
+		key := "asyncops:{" + queue + "}:probe" // in the slot of asynq's keys
+		if f.broker.client.Set(ctx, key, 1, time.Minute).Err() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// claim claims from the ledger until Redis serves again.
 func (f *fallback) claim(ctx context.Context) {
 	f.log.Warn("Redis stays away; jobs are claimed from the ledger")
 	claiming, stop := context.WithCancel(ctx)
@@ -44,7 +58,7 @@ func (f *fallback) claim(ctx context.Context) {
 	var source sync.WaitGroup
 	source.Go(func() { _ = f.direct.run(claiming) }) // it ends with its context, and has no other error
 	for sleep(ctx, fallbackPing, nil) {
-		if f.broker.ping(ctx) == nil {
+		if f.serves(ctx) {
 			break
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,14 @@ import (
 
 // board is a ProgressLedger that remembers what it is told, and when.
 type board struct {
-	done []int64
-	at   []time.Time
+	mu   sync.Mutex
+	done []int64     // guarded by mu
+	at   []time.Time // guarded by mu
 }
 
 func (b *board) ReportProgress(_ context.Context, reports []job.ProgressReport) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, r := range reports {
 		b.done, b.at = append(b.done, r.Done), append(b.at, time.Now())
 	}
@@ -49,6 +53,8 @@ func TestProgress(t *testing.T) {
 		}
 		stop()
 		synctest.Wait()
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		if n := len(b.done); n < 3 || n > 5 || b.done[n-1] != 100 || !slices.IsSorted(b.done) {
 			t.Errorf("written: %v, want about three and 100 at the end", b.done)
 		}

@@ -96,6 +96,9 @@ func newBinder(t reflect.Type) bindFunc {
 	case reflect.String:
 		return func(v reflect.Value, c columnInfo) (dbop.Value, error) { return bindString(v.String(), c) }
 	case reflect.Slice, reflect.Array, reflect.Map, reflect.Struct:
+		if t.Kind() == reflect.Array && t.Elem().Kind() == reflect.Uint8 {
+			break // bun could not read it back
+		}
 		if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 {
 			return func(v reflect.Value, c columnInfo) (dbop.Value, error) { return bindBytes(v.Bytes(), c) }
 		}

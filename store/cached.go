@@ -165,7 +165,13 @@ func (t *Target) changed(tables []string) {
 	if t.space == nil || len(tables) == 0 {
 		return
 	}
-	_ = t.space.Invalidate(tagsOf(tables), nil) // the cache tells of Redis
+	tags := tagsOf(tables)
+	for _, name := range tables {
+		if known := t.catalog.known(name); known == nil || len(known.key) == 0 {
+			tags = []string{everything} // it may be a view, and the write one to any table
+		}
+	}
+	_ = t.space.Invalidate(tags, nil) // the cache tells of Redis
 }
 
 func tagsOf(tables []string) []string {

@@ -65,6 +65,13 @@ func (c *catalog) last(ctx context.Context, full string) (*table, error) {
 	return c.table(ctx, full)
 }
 
+// known returns what is known of a table, nil if nothing is.
+func (c *catalog) known(full string) *table {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tables[full].table
+}
+
 // forget drops what is known of tables.
 func (c *catalog) forget(tables ...string) {
 	c.mu.Lock()

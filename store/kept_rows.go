@@ -79,7 +79,7 @@ func (t *Target) entryOf(ctx context.Context, m *model, op dbop.Op, sel *selecti
 	if err != nil {
 		return cache.Entry{}, nil, err
 	}
-	return cache.Entry{ID: "rows\n" + text, Tags: []string{tagOf(known)}}, columns, nil
+	return cache.Entry{ID: "rows\n" + text, Tags: []string{tagOf(known), everything}}, columns, nil
 }
 
 // packedRows are rows as bytes: a version, then value after value.

@@ -32,6 +32,9 @@ func (t *Target) RunTransaction(ctx context.Context, txn dbop.Transaction, effec
 	for _, step := range txn.Steps {
 		w.tables = append(w.tables, t.registry.touches(step.Operation)...)
 		w.changes = append(w.changes, t.registry.Writes(step.Operation)...)
+		if step.Op == dbop.Query && w.writes {
+			w.changes = append(w.changes, AllTables) // here even one that reads could write, through a function
+		}
 	}
 	at := -1 // the step that a try is at, if it is at one
 	res, err := t.run(ctx, &w, func() (*Result, error) { return t.tryTransaction(ctx, txn, effect, &at) })

@@ -133,6 +133,12 @@ func (tx *Tx) target() *Target { return tx.t }
 
 func (tx *Tx) kept() *cache.Space { return nil }
 
+// refuse spoils the transaction by an operation that did not come to run.
+func (tx *Tx) refuse(err error) error {
+	tx.failed = err
+	return err
+}
+
 // exec runs an operation in the transaction.
 func (tx *Tx) exec(ctx context.Context, c call) error {
 	switch {
@@ -141,10 +147,10 @@ func (tx *Tx) exec(ctx context.Context, c call) error {
 	case tx.failed != nil:
 		return tx.t.failure(ctx, c.op, errSpoiled{tx.failed})
 	case c.writes && tx.readOnly:
-		return job.Permanent(job.CodeReadOnly, "%s in a transaction that is read-only", c.op)
+		return tx.refuse(job.Permanent(job.CodeReadOnly, "%s in a transaction that is read-only", c.op))
 	}
 	if err := tx.t.registry.admit(c.table, c.writes); err != nil {
-		return err
+		return tx.refuse(err)
 	}
 	if !slices.Contains(tx.work.tables, c.table) {
 		tx.work.tables = append(tx.work.tables, c.table)
@@ -154,7 +160,7 @@ func (tx *Tx) exec(ctx context.Context, c call) error {
 	}
 	known, err := tx.t.catalog.table(ctx, c.table)
 	if err == nil && known.engine != "" && c.writes {
-		return cannotRollBack(c.table, known.engine)
+		return tx.refuse(cannotRollBack(c.table, known.engine))
 	}
 	var ran explained
 	var n int64

@@ -145,7 +145,7 @@ func (s *Statement) word(word, before string, depth int, called bool) {
 		s.MainWord = word
 	}
 	switch {
-	case slices.Contains(writingWords, word) && (first || main || before == "(" && !called):
+	case slices.Contains(writingWords, word) && (first || main || !called && (before == "(" || before == ")" && depth > 0)):
 		s.Changes = true
 	case before == "FOR" && (word == "UPDATE" || word == "SHARE" || word == "NO" || word == "KEY"):
 		s.Locks = true

@@ -39,6 +39,7 @@ func TestScan(t *testing.T) {
 		{"returning", "insert into t (a) values (?) returning id", all, "INSERT 1 changes returns"},
 		{"with update", "WITH a AS (SELECT 1) UPDATE t SET a = ?", all, "UPDATE 1 changes"},
 		{"hidden write", "WITH a AS (DELETE FROM t RETURNING id) SELECT * FROM a", all, "SELECT 0 changes returns"},
+		{"write behind a nested query", "WITH a AS (WITH b AS (SELECT 1) DELETE FROM t RETURNING id) SELECT * FROM a", all, "SELECT 0 changes returns"},
 		{"functions", "SELECT replace(a, 'x', 'y'), (insert(a, 1, 1, 'x')) FROM t WHERE (replace (a, 'x', 'y')) = 'y'", all, "SELECT 0 returns"},
 		{"words in literals", "SELECT 'FOR UPDATE', '(DELETE' FROM t", all, "SELECT 0 returns"},
 		{"lock", "SELECT a FROM t FOR NO KEY UPDATE", all, "SELECT 0 locks returns"},

@@ -13,6 +13,7 @@ import (
 	"github.com/asyncops/asyncops/internal/testkit"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/store"
+	"github.com/uptrace/bun"
 )
 
 var errOwn = errors.New("the function's own")
@@ -46,6 +47,21 @@ func testTx(t *testing.T, h Harness) {
 	if err != nil {
 		t.Fatalf("Transaction = %v", err)
 	}
+	if got := f.names(); got != "Ada Bob" {
+		t.Errorf("names = %q, want Ada Bob", got)
+	}
+	type secret struct {
+		bun.BaseModel `bun:"table:secrets"`
+		ID            int64
+	}
+	err = f.Transaction(ctx, func(tx *store.Tx) error {
+		if _, err := store.DeleteOne[user](ctx, tx, store.Eq("name", "Ada")); err != nil {
+			return err
+		}
+		_, _ = store.DeleteMany[secret](ctx, tx, store.Eq("id", 1)) // what is refused spoils the transaction, too
+		return nil
+	})
+	wantCode(t, err, job.CodeUnknownTable)
 	if got := f.names(); got != "Ada Bob" {
 		t.Errorf("names = %q, want Ada Bob", got)
 	}
