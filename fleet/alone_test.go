@@ -155,6 +155,59 @@ func TestBreakerAlone(t *testing.T) {
 	})
 }
 
+// What tells nothing of the upstream neither opens the breaker again nor keeps
+// it half-open: another may find out.
+func TestBreakerAloneWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := newFleet(t, &witness{}, nil, 1, crm(fleet.Breaker{Threshold: 1, Timeout: time.Minute, HalfOpenRequests: 2}, fleet.RateLimit{})).Upstream("crm")
+		half := func(when string, want int) []*fleet.Pass {
+			t.Helper()
+			passes, _ := u.Admit(t.Context(), 5)
+			if s := u.Status(t.Context()); len(passes) != want || s.State != fleet.HalfOpen {
+				t.Fatalf("%s: Admit = %d passes, and it is %s; want %d, half-open", when, len(passes), s.State, want)
+			}
+			return passes
+		}
+		send(t, u, clients.SignIll)
+		time.Sleep(time.Minute)
+		early := half("after its time", 2)
+		fleet.Return(early)
+		fleet.Return(early)
+		passes := half("after both were returned", 2)
+		half("with both under way", 0)
+		for _, p := range passes {
+			time.Sleep(10 * time.Second) // the worker is slow
+			pass, err := u.Enter(p.With(t.Context()))
+			if err != nil {
+				t.Fatalf("Enter of a late pass = %v, want it let out", err)
+			}
+			pass.Done(clients.SignNone)
+			p.Return()
+		}
+		passes = half("after both told nothing", 2)
+		send := func(p *fleet.Pass, s clients.Sign) {
+			t.Helper()
+			pass, err := u.Enter(p.With(t.Context()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pass.Done(s)
+		}
+		send(passes[0], clients.SignIll)
+		passes[1].Return() // of no more use
+		time.Sleep(time.Minute)
+		passes = half("after it has opened again", 2)
+		half("with both under way again", 0)
+		for _, p := range passes {
+			send(p, clients.SignWell)
+		}
+		if s := u.Status(t.Context()); s.State != fleet.Closed {
+			t.Errorf("Status = %+v, want it closed", s)
+		}
+	})
+}
+
 // What waits for the limit waits in place if it is short, and elsewhere if not.
 func TestLimitAlone(t *testing.T) {
 	t.Parallel()
