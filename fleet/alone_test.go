@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -206,6 +207,22 @@ func TestBreakerAloneWaitsForNobody(t *testing.T) {
 			t.Errorf("Status = %+v, want it closed", s)
 		}
 	})
+}
+
+// Nobody who looks waits for a Redis that is known not to answer.
+func TestStatusDoesNotWait(t *testing.T) {
+	t.Parallel()
+	hole, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hole.Close() //nolint:errcheck // nothing was written
+	u := newFleet(t, &witness{}, connect(t, hole.Addr().String()), 1, crm(fleet.Breaker{Threshold: 1, Timeout: time.Minute}, fleet.RateLimit{Requests: 3})).Upstream("crm")
+	began := time.Now()
+	s := u.Status(t.Context())
+	if took := time.Since(began); s.Shared || took > 500*time.Millisecond {
+		t.Errorf("Status = %+v after %s, want this process's own at once", s, took)
+	}
 }
 
 // What waits for the limit waits in place if it is short, and elsewhere if not.
