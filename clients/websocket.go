@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -27,10 +28,10 @@ var errStepTimeout = errors.New("no message that was waited for came in time")
 type Conn struct {
 	client     *Client
 	ws         *websocket.Conn
-	repeatable bool  // what was sent may be sent again
-	sent       bool  // a message was handed to the network, or part of it
-	bytes      int64 // received
-	messages   int   // received
+	repeatable bool        // what was sent may be sent again
+	sent       atomic.Bool // a message was handed to the network, or part of it
+	bytes      int64       // received
+	messages   int         // received
 	ended      sync.Once
 }
 
@@ -116,7 +117,7 @@ func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
 
 // Send sends a message. After an error the Conn is of no more use.
 func (c *Conn) Send(ctx context.Context, m httpop.Message) error {
-	c.sent = true
+	c.sent.Store(true)
 	if err := c.ws.Write(ctx, messageType(m), m.Data); err != nil {
 		return c.broken(ctx, err)
 	}
@@ -180,7 +181,7 @@ func (c *Conn) broken(ctx context.Context, err error) *job.Failure {
 	if refuses(code) {
 		return k.failure(job.ClassPermanent, job.CodeUpstreamStatus, fmt.Sprintf("it closed the connection with code %d", code), err)
 	}
-	if c.sent && !c.repeatable {
+	if c.sent.Load() && !c.repeatable {
 		return k.failure(job.ClassAmbiguous, job.CodeAmbiguous,
 			"messages were sent and the exchange did not come to its end: it may have been carried out"+because(ctx, code), err)
 	}
