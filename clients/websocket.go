@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"sync"
@@ -82,7 +83,12 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	}
-	ws, resp, err := websocket.Dial(ctx, req.URL.String(), &websocket.DialOptions{ //nolint:bodyclose // it is read and closed already
+	x := &exchange{client: k.Client, cancel: func(error) {}}
+	ws, resp, err := websocket.Dial(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart:     func(httptrace.DNSStartInfo) { x.dials() },
+		ConnectStart: func(string, string) { x.dials() },
+		GotConn:      func(httptrace.GotConnInfo) { x.dials() },
+	}), req.URL.String(), &websocket.DialOptions{ //nolint:bodyclose // it is read and closed already
 		HTTPClient:   &http.Client{Transport: k.upgrades, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		HTTPHeader:   req.Header,
 		Subprotocols: subprotocols,
@@ -100,14 +106,14 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		if sent, ok := errors.AsType[*url.Error](err); ok {
 			err = sent.Err // its own text has the URL, and that a key
 		}
-		v := k.unanswered(ctx, &exchange{}, err)
-		sign = k.unansweredSign(ctx, err, began)
+		v := k.unanswered(ctx, x, err)
+		sign = k.unansweredSign(ctx, x, err, began)
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		return nil, final(k.failure(job.ClassPermanent, job.CodeResponseInvalid, "it does not speak WebSocket (RFC 6455) as was asked", err))
 	}
-	x := &exchange{client: k.Client, resp: resp, cancel: func(error) {}}
+	x.resp = resp
 	_, v := k.answered(ctx, x)
 	return nil, v
 }
