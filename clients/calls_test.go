@@ -85,3 +85,36 @@ func TestConnIsCounted(t *testing.T) {
 	_, err = conn.Receive(t.Context())
 	wantFailure(t, err, job.ClassRetryable, job.CodeUpstreamUnreachable)
 }
+
+// TestConnSendsWhileItReceives: one goroutine may send while another receives.
+func TestConnSendsWhileItReceives(t *testing.T) {
+	t.Parallel()
+	u := clientstest.New(t, clientstest.Options{})
+	u.On("/ws", u.Echo())
+	c := open(t, clients.Config{Name: "up", BaseURL: u.URL(), AllowNetworks: loopback})
+	conn, err := c.Dial(t.Context(), "/ws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	received := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := conn.Receive(ctx); err != nil {
+				received <- err
+				return
+			}
+		}
+	}()
+	for i := range 1000 {
+		if i == 10 {
+			cancel(job.ErrCanceled)
+		}
+		if err := conn.Send(t.Context(), httpop.Message{Data: []byte("a")}); err != nil {
+			break // the receiver has ended it
+		}
+	}
+	wantFailure(t, <-received, job.ClassAmbiguous, job.CodeAmbiguous)
+	conn.Close(t.Context())
+}

@@ -149,7 +149,7 @@ func (k *call) try(ctx context.Context, before *job.Failure) (*httpop.Response, 
 	}
 	if err != nil {
 		v := k.unanswered(ctx, x, err)
-		sign = k.unansweredSign(ctx, err, began)
+		sign = k.unansweredSign(ctx, x, err, began)
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	}

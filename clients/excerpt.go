@@ -21,14 +21,14 @@ func (k *call) excerpt(x *exchange) string {
 	defer stop.Stop()
 	secrets := newRedactor(k.secrets)
 	limit := 16*maxExcerpt + 2*secrets.longest
-	// Its error does not matter: what is there is shown.
-	raw, _ := readSome(x.resp, int64(limit))
+	// What is there is shown, also if it breaks off.
+	raw, err := readSome(x.resp, int64(limit))
 	text := strings.Map(func(r rune) rune {
 		if r < 0x20 || r == 0x7f {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(secrets.apply(string(raw), len(raw) == limit), "\uFFFD"))
+	}, strings.ToValidUTF8(secrets.apply(string(raw), err != nil || len(raw) == limit), "\uFFFD"))
 	if len(text) > maxExcerpt {
 		text = text[:maxExcerpt]
 		for !utf8.ValidString(text) {

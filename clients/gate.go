@@ -69,14 +69,16 @@ func (k *call) refused(ctx context.Context, err error, before *job.Failure) *ver
 }
 
 // unansweredSign is what a send without an answer tells.
-func (k *call) unansweredSign(ctx context.Context, err error, began time.Time) Sign {
+func (k *call) unansweredSign(ctx context.Context, x *exchange, err error, began time.Time) Sign {
 	cause := context.Cause(ctx)
 	_, unsigned := errors.AsType[*authError](err)
 	switch {
-	case unsigned, errors.Is(err, errDialDenied):
+	case x.unsigned, unsigned, errors.Is(err, errDialDenied):
 		return SignNone
 	case ctx.Err() == nil:
 		return SignIll
+	case x.pooled(): // its own calls have kept it from being asked
+		return SignNone
 	case errors.Is(cause, errCallTimeout), errors.Is(cause, job.ErrTimeout), errors.Is(cause, job.ErrDeadline), errors.Is(cause, context.DeadlineExceeded):
 		if time.Since(began) >= min(leastTelling, k.cfg.Timeout) {
 			return SignIll

@@ -144,6 +144,56 @@ func TestGateHearsNothing(t *testing.T) {
 	}
 }
 
+// Nor does the time that went by before it was asked.
+func TestGateHearsNothingOfOwnWaits(t *testing.T) {
+	t.Parallel()
+	const patience = 300 * time.Millisecond
+	t.Run("for a token", func(t *testing.T) {
+		t.Parallel()
+		i, g := newIssuer(t, ""), &gate{lets: 9}
+		i.On("/token", clientstest.Hold(nil, nil))
+		cfg := i.config(secret("canary"))
+		cfg.Gate, cfg.Timeout = g, patience
+		_, err := open(t, cfg).Do(t.Context(), post)
+		wantFailure(t, err, job.ClassRetryable, job.CodeTimeout)
+		g.wantTold(t, "[none]")
+	})
+	t.Run("for a connection", func(t *testing.T) {
+		t.Parallel()
+		u, g := clientstest.New(t, clientstest.Options{}), &gate{lets: 9}
+		arrived := make(chan struct{})
+		u.On("/held", func(x *clientstest.Exchange) {
+			close(arrived)
+			clientstest.Hold(nil, nil)(x)
+		})
+		c := open(t, clients.Config{
+			Name: "up", BaseURL: u.URL(), AllowNetworks: loopback, Gate: g, Timeout: patience, Pool: clients.Pool{MaxConnections: 1},
+		})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = c.Do(ctx, httpop.Request{Method: "GET", Path: "/held", Timeout: time.Minute})
+		}()
+		<-arrived
+		_, err := c.Do(t.Context(), httpop.Request{Method: "GET", Path: "/x"})
+		wantFailure(t, err, job.ClassRetryable, job.CodeTimeout)
+		g.wantTold(t, "[none]")
+		cancel(job.ErrCanceled)
+		<-ended
+	})
+}
+
+func (g *gate) wantTold(t *testing.T, want string) {
+	t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if got := fmt.Sprint(g.told); got != want {
+		t.Errorf("the gate was told %s, want %s", got, want)
+	}
+}
+
 // A WebSocket asks the gate once, for its handshake.
 func TestHandshakesPassTheGate(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,8 @@ package clients_test
 
 import (
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -149,6 +151,29 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBrokenExcerptHoldsNoSecret: a body that breaks off in the middle of a
+// secret shows nothing of it.
+func TestBrokenExcerptHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close() //nolint:errcheck // it is to break
+		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Length: 200\r\n\r\nWhat I was sent is canary-cana"))
+	}))
+	defer server.Close()
+	c := open(t, clients.Config{Name: "up", BaseURL: server.URL, AllowNetworks: loopback,
+		Auth: clients.Auth{Type: "bearer", Token: secret("canary-canary")}})
+	_, err := c.Do(t.Context(), httpop.Request{Method: "GET", Path: "/x"})
+	f := wantFailure(t, err, job.ClassPermanent, job.CodeUpstreamStatus)
+	if !strings.Contains(f.Message, "What I was") || strings.Contains(f.Message, "cana") {
+		t.Errorf("Message = %q, want what came before the secret", f.Message)
 	}
 }
 

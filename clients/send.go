@@ -28,7 +28,10 @@ type exchange struct {
 	cancel context.CancelCauseFunc
 	resp   *http.Response
 
+	unsigned bool // the request was not made, let alone sent
+
 	mu        sync.Mutex
+	dialled   bool         // guarded by mu: a connection was begun for this send, or got
 	conn      *trackedConn // guarded by mu
 	http2     bool         // guarded by mu
 	written   int64        // guarded by mu: conn's bytes when this send got it
@@ -44,11 +47,14 @@ func (c *Client) send(ctx context.Context, build func(context.Context) (*http.Re
 	x := &exchange{client: c, cancel: cancel}
 	req, err := build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:              func(string) { x.refuseResend() },
+		DNSStart:             func(httptrace.DNSStartInfo) { x.dials() },
+		ConnectStart:         func(string, string) { x.dials() },
 		GotConn:              func(info httptrace.GotConnInfo) { x.gotConn(info.Conn) },
 		WroteHeaders:         x.wroteHeaders,
 		GotFirstResponseByte: x.gotFirstByte,
 	}))
 	if err != nil {
+		x.unsigned = true
 		return x, err
 	}
 	x.resp, err = c.transport.RoundTrip(req) //nolint:bodyclose // the caller does
@@ -79,7 +85,24 @@ func (x *exchange) refuseResend() bool {
 	return false
 }
 
+// dials notes that the send has come to the network: it does not wait any more
+// for one of the pool's connections.
+func (x *exchange) dials() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.dialled = true
+}
+
+// pooled reports whether the send has only waited for one of the pool's
+// connections.
+func (x *exchange) pooled() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return !x.dialled
+}
+
 func (x *exchange) gotConn(conn net.Conn) {
+	x.dials()
 	http2 := x.client.http2(conn)
 	if x.refuseResend() {
 		if !http2 {

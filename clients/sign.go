@@ -39,6 +39,10 @@ type message struct {
 	at   time.Time
 }
 
+// errTokenAwaited is why a request could not be signed whose time was over
+// while its token was being fetched. Nothing was sent.
+var errTokenAwaited = errors.New("its token_url gave no answer in time")
+
 // hidden stands for every secret in a Preview and in texts for job owners.
 const hidden = "[secret]"
 

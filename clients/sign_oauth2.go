@@ -118,7 +118,7 @@ func (t *tokens) current(ctx context.Context) (string, error) {
 	case <-f.done:
 		return f.token, f.err
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return "", fmt.Errorf("%w: %w", errTokenAwaited, ctx.Err())
 	}
 }
 

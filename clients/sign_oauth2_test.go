@@ -177,7 +177,7 @@ func TestNoToken(t *testing.T) {
 		{"redirect", clientstest.Redirect(302, "http://169.254.169.254/"), nil, job.ClassRetryable, job.CodeAuthFailed, "its token_url answered 302"},
 		{"down", clientstest.Answer(503, "canary", "Retry-After: 7"), nil, job.ClassRetryable, job.CodeUpstreamUnreachable, "its token_url answered 503"},
 		{"endless", clientstest.Endless(10<<30, false), nil, job.ClassRetryable, job.CodeAuthFailed, "its token_url answered with no token that can be used"},
-		{"silent", clientstest.Hold(nil, nil), func(c *clients.Config) { c.Timeout = 100 * time.Millisecond }, job.ClassRetryable, job.CodeTimeout, "no answer came in time"},
+		{"silent", clientstest.Hold(nil, nil), func(c *clients.Config) { c.Timeout = 100 * time.Millisecond }, job.ClassRetryable, job.CodeTimeout, "its token_url gave no answer in time"},
 		{"cut", clientstest.Cut(), nil, job.ClassRetryable, job.CodeUpstreamUnreachable, "its token_url cannot be reached: the connection failed or was lost"},
 		{"denied", clientstest.Answer(200, "{}"), func(c *clients.Config) { c.Auth.TokenURL = "http://169.254.169.254/canary" }, job.ClassPermanent, job.CodeDialDenied, "the address of its token_url is not public and not in its allow_networks"},
 		{"no secret", clientstest.Answer(200, "{}"), func(c *clients.Config) { c.Auth.ClientSecret = secret("") }, job.ClassPermanent, job.CodeInvalid, "its credentials are empty or hold what cannot be sent"},

@@ -30,7 +30,11 @@ func (k *call) unanswered(ctx context.Context, x *exchange, err error) *verdict 
 		return final(k.failure(job.ClassAmbiguous, job.CodeAmbiguous,
 			"the request was sent and no answer came: it may have been carried out", err))
 	case ctx.Err() != nil:
-		return final(k.interrupted(ctx, err))
+		f := k.interrupted(ctx, err)
+		if f.Code == job.CodeTimeout && errors.Is(err, errTokenAwaited) {
+			f.Message = fmt.Sprintf("client %s: %v", k.cfg.Name, errTokenAwaited)
+		}
+		return final(f)
 	}
 	return &verdict{again: true, failure: k.failure(job.ClassRetryable, job.CodeUpstreamUnreachable, whyUnreachable(err), err)}
 }

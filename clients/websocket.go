@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -27,10 +29,10 @@ var errStepTimeout = errors.New("no message that was waited for came in time")
 type Conn struct {
 	client     *Client
 	ws         *websocket.Conn
-	repeatable bool  // what was sent may be sent again
-	sent       bool  // a message was handed to the network, or part of it
-	bytes      int64 // received
-	messages   int   // received
+	repeatable bool        // what was sent may be sent again
+	sent       atomic.Bool // a message was handed to the network, or part of it
+	bytes      int64       // received
+	messages   int         // received
 	ended      sync.Once
 }
 
@@ -81,7 +83,12 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	}
-	ws, resp, err := websocket.Dial(ctx, req.URL.String(), &websocket.DialOptions{ //nolint:bodyclose // it is read and closed already
+	x := &exchange{client: k.Client, cancel: func(error) {}}
+	ws, resp, err := websocket.Dial(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart:     func(httptrace.DNSStartInfo) { x.dials() },
+		ConnectStart: func(string, string) { x.dials() },
+		GotConn:      func(httptrace.GotConnInfo) { x.dials() },
+	}), req.URL.String(), &websocket.DialOptions{ //nolint:bodyclose // it is read and closed already
 		HTTPClient:   &http.Client{Transport: k.upgrades, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		HTTPHeader:   req.Header,
 		Subprotocols: subprotocols,
@@ -99,14 +106,14 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		if sent, ok := errors.AsType[*url.Error](err); ok {
 			err = sent.Err // its own text has the URL, and that a key
 		}
-		v := k.unanswered(ctx, &exchange{}, err)
-		sign = k.unansweredSign(ctx, err, began)
+		v := k.unanswered(ctx, x, err)
+		sign = k.unansweredSign(ctx, x, err, began)
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		return nil, final(k.failure(job.ClassPermanent, job.CodeResponseInvalid, "it does not speak WebSocket (RFC 6455) as was asked", err))
 	}
-	x := &exchange{client: k.Client, resp: resp, cancel: func(error) {}}
+	x.resp = resp
 	_, v := k.answered(ctx, x)
 	return nil, v
 }
@@ -116,7 +123,7 @@ func (c *Conn) Subprotocol() string { return c.ws.Subprotocol() }
 
 // Send sends a message. After an error the Conn is of no more use.
 func (c *Conn) Send(ctx context.Context, m httpop.Message) error {
-	c.sent = true
+	c.sent.Store(true)
 	if err := c.ws.Write(ctx, messageType(m), m.Data); err != nil {
 		return c.broken(ctx, err)
 	}
@@ -180,7 +187,7 @@ func (c *Conn) broken(ctx context.Context, err error) *job.Failure {
 	if refuses(code) {
 		return k.failure(job.ClassPermanent, job.CodeUpstreamStatus, fmt.Sprintf("it closed the connection with code %d", code), err)
 	}
-	if c.sent && !c.repeatable {
+	if c.sent.Load() && !c.repeatable {
 		return k.failure(job.ClassAmbiguous, job.CodeAmbiguous,
 			"messages were sent and the exchange did not come to its end: it may have been carried out"+because(ctx, code), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -153,6 +154,75 @@ func TestBreakerAlone(t *testing.T) {
 			t.Errorf("refused after the reset: %v", f)
 		}
 	})
+}
+
+// What tells nothing of the upstream neither opens the breaker again nor keeps
+// it half-open: another may find out.
+func TestBreakerAloneWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := newFleet(t, &witness{}, nil, 1, crm(fleet.Breaker{Threshold: 1, Timeout: time.Minute, HalfOpenRequests: 2}, fleet.RateLimit{})).Upstream("crm")
+		half := func(when string, want int) []*fleet.Pass {
+			t.Helper()
+			passes, _ := u.Admit(t.Context(), 5)
+			if s := u.Status(t.Context()); len(passes) != want || s.State != fleet.HalfOpen {
+				t.Fatalf("%s: Admit = %d passes, and it is %s; want %d, half-open", when, len(passes), s.State, want)
+			}
+			return passes
+		}
+		send(t, u, clients.SignIll)
+		time.Sleep(time.Minute)
+		early := half("after its time", 2)
+		fleet.Return(early)
+		fleet.Return(early)
+		passes := half("after both were returned", 2)
+		half("with both under way", 0)
+		for _, p := range passes {
+			time.Sleep(10 * time.Second) // the worker is slow
+			pass, err := u.Enter(p.With(t.Context()))
+			if err != nil {
+				t.Fatalf("Enter of a late pass = %v, want it let out", err)
+			}
+			pass.Done(clients.SignNone)
+			p.Return()
+		}
+		passes = half("after both told nothing", 2)
+		send := func(p *fleet.Pass, s clients.Sign) {
+			t.Helper()
+			pass, err := u.Enter(p.With(t.Context()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pass.Done(s)
+		}
+		send(passes[0], clients.SignIll)
+		passes[1].Return() // of no more use
+		time.Sleep(time.Minute)
+		passes = half("after it has opened again", 2)
+		half("with both under way again", 0)
+		for _, p := range passes {
+			send(p, clients.SignWell)
+		}
+		if s := u.Status(t.Context()); s.State != fleet.Closed {
+			t.Errorf("Status = %+v, want it closed", s)
+		}
+	})
+}
+
+// Nobody who looks waits for a Redis that is known not to answer.
+func TestStatusDoesNotWait(t *testing.T) {
+	t.Parallel()
+	hole, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hole.Close() //nolint:errcheck // nothing was written
+	u := newFleet(t, &witness{}, connect(t, hole.Addr().String()), 1, crm(fleet.Breaker{Threshold: 1, Timeout: time.Minute}, fleet.RateLimit{Requests: 3})).Upstream("crm")
+	began := time.Now()
+	s := u.Status(t.Context())
+	if took := time.Since(began); s.Shared || took > 500*time.Millisecond {
+		t.Errorf("Status = %+v after %s, want this process's own at once", s, took)
+	}
 }
 
 // What waits for the limit waits in place if it is short, and elsewhere if not.

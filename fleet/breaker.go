@@ -132,12 +132,22 @@ func (u *Upstream) slot(ctx context.Context, shared bool) (*Pass, time.Duration)
 
 // ownSlot is slot of this process's own breaker.
 func (u *Upstream) ownSlot(p *Pass) (*Pass, time.Duration) {
+	u.mu.Lock()
 	before := u.breaker.State()
-	if !u.breaker.TryAcquirePermit() {
+	spare := before == circuitbreaker.HalfOpenState && u.spare > 0
+	switch {
+	case spare:
+		u.spare--
+	case !u.breaker.TryAcquirePermit():
+		u.mu.Unlock()
 		return nil, max(u.breaker.RemainingDelay(), 100*time.Millisecond)
+	case before != circuitbreaker.HalfOpenState:
+		u.halfOpened++
+		u.spare = 0
 	}
+	p.own, p.version = u.breaker.State(), u.halfOpened
+	u.mu.Unlock()
 	u.ownMoved(before)
-	p.own = u.breaker.State()
 	return p, 0
 }
 

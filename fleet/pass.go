@@ -21,7 +21,7 @@ type Pass struct {
 	up      *Upstream
 	at      time.Time // not before
 	shared  bool      // given by the fleet's breaker, not by this process's own
-	version int64     // of the fleet's breaker
+	version int64     // of the fleet's breaker; of this process's own, its Upstream's halfOpened
 	holder  string    // of a half-open slot of the fleet's; "" for none
 	own     circuitbreaker.State
 	mark    string // of the shared limit, of the last of the passes that were taken together
@@ -74,13 +74,14 @@ func Return(passes []*Pass) {
 
 // take has the pass be that of the request which is about to be sent, and
 // reports whether it may be. A half-open slot is kept for as long as the request
-// may take.
+// may take. That of this process's own breaker has no term: nobody else gets it
+// until the request has told something, however late it goes out.
 func (p *Pass) take(ctx context.Context) bool {
 	if !p.used.CompareAndSwap(false, true) {
 		return false
 	}
 	if p.holder == "" {
-		return time.Since(p.at) < staleAfter
+		return p.finds() || time.Since(p.at) < staleAfter
 	}
 	r, err := p.up.ask(ctx, question{verb: verbProbe, number: slotLength(ctx).Milliseconds(), holder: p.holder})
 	if err != nil {
@@ -161,12 +162,33 @@ func (p *Pass) Done(s clients.Sign) {
 	}
 }
 
-// doneAlone is Done for this process's own breaker. A request that was to find
-// something out and did not counts as a failure: the breaker would wait for it.
+// doneAlone is Done for this process's own breaker. If a request was to find
+// something out and did not, another may: the breaker, which takes no permit
+// back without a result, would wait for it for ever.
 func (p *Pass) doneAlone(s clients.Sign) {
-	if s != clients.SignNone || p.own == circuitbreaker.HalfOpenState {
-		p.up.record(p.own, s == clients.SignWell)
+	u := p.up
+	if s != clients.SignNone {
+		u.record(p.own, s == clients.SignWell)
+		return
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if p.findsLocked() {
+		u.spare++
+	}
+}
+
+// finds reports whether this process's own breaker waits for what the pass's
+// request tells.
+func (p *Pass) finds() bool {
+	p.up.mu.Lock()
+	defer p.up.mu.Unlock()
+	return p.findsLocked()
+}
+
+// findsLocked is finds. It requires the upstream's mu.
+func (p *Pass) findsLocked() bool {
+	return p.own == circuitbreaker.HalfOpenState && p.version == p.up.halfOpened && p.up.breaker.State() == circuitbreaker.HalfOpenState
 }
 
 // failing reports whether the fleet counts failures in a row.

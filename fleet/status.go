@@ -23,7 +23,7 @@ type Status struct {
 
 // Status looks at the gate.
 func (u *Upstream) Status(ctx context.Context) Status {
-	shared := u.link != nil
+	shared := u.link.usable()
 	if shared {
 		if _, err := u.ask(ctx, question{verb: verbLook}); err != nil {
 			u.lost(ctx, err)

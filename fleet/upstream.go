@@ -35,7 +35,11 @@ type Upstream struct {
 	limit   *localLimit                        // likewise; nil: none; guarded by mu
 	ramp    ramp                               // guarded by mu
 	pauses  pauses                             // guarded by mu
-	alone   bool                               // Redis was away when it was last needed; guarded by mu
+
+	halfOpened int64 // times that breaker has become half-open; guarded by mu
+	spare      int   // permits of breaker, since then, whose requests told nothing; guarded by mu
+
+	alone bool // Redis was away when it was last needed; guarded by mu
 }
 
 var _ clients.Gate = (*Upstream)(nil)

@@ -238,7 +238,7 @@ func (b *batchRun) failure(ctx context.Context, undecided int) *job.Failure {
 			Message: fmt.Sprintf("the time was over with %d of %d requests undecided", undecided, len(b.task.Requests))}
 	case undecided > 0 || b.task.Abort:
 		for _, class := range []job.Class{job.ClassRetryable, job.ClassThrottled} {
-			if i := b.first(class); i >= 0 {
+			if i := b.open(class); i >= 0 {
 				return b.because(i, undecided)
 			}
 		}
@@ -249,6 +249,18 @@ func (b *batchRun) failure(ctx context.Context, undecided int) *job.Failure {
 // first is the first request that failed so in this run, or -1.
 func (b *batchRun) first(classes ...job.Class) int {
 	return slices.IndexFunc(b.errs, func(f *job.Failure) bool { return f != nil && slices.Contains(classes, f.Class) })
+}
+
+// open is the first request that failed so in this run and keeps the job from
+// its end, or -1. A failure that has decided its request does so only if it
+// aborts the batch: others may wait to be sent yet.
+func (b *batchRun) open(class job.Class) int {
+	for i, f := range b.errs {
+		if f != nil && f.Class == class && (b.task.Abort || b.result.Responses[i] == nil) {
+			return i
+		}
+	}
+	return -1
 }
 
 // because is the failure of the batch for that of a request.

@@ -209,6 +209,46 @@ func TestBatchIsParked(t *testing.T) {
 	}
 }
 
+// TestBatchIsParkedWhenOthersAreDecided: a failure that the last attempt has
+// decided does not end a batch whose other requests have yet to be sent.
+func TestBatchIsParkedWhenOthersAreDecided(t *testing.T) {
+	t.Parallel()
+	g := &opening{}
+	g.lets.Store(1)
+	b := newBatcher(t, func(c *clients.Config) { c.Gate = g })
+	b.upstream.On("/dead", clientstest.Answer(503, ""))
+	j := batchOf(`,"max_concurrent":1`, "/dead", "/a", "/b")
+	j.Attempt = j.MaxAttempts
+	_, err := b.run(t.Context(), j)
+	f := partial(t, err, job.ClassThrottled, job.CodeBreakerOpen, "upstream_status null null")
+	j.Result = f.Result
+	g.lets.Store(9)
+	result, err := b.run(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := outcomes(t, result.Value), "upstream_status 200 200"; got != want {
+		t.Errorf("responses = %s, want %s", got, want)
+	}
+}
+
+// opening is a gate that lets so many requests out.
+type opening struct {
+	shut
+	lets atomic.Int64
+}
+
+func (g *opening) Enter(ctx context.Context) (clients.Pass, error) {
+	if g.lets.Add(-1) < 0 {
+		return g.shut.Enter(ctx)
+	}
+	return passed{}, nil
+}
+
+type passed struct{}
+
+func (passed) Done(clients.Sign) {}
+
 // shut is a gate that lets nothing out.
 type shut struct{}
 
