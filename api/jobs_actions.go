@@ -71,24 +71,34 @@ func (s *Server) retryJob(ctx context.Context, c *call) error {
 	if string(in.Args) == "null" {
 		in.Args = nil
 	}
+	var what *job.Work
 	if in.Args != nil {
-		task, err := tasks.Parse(j.Kind, in.Args, s.deps.Targets)
-		if err != nil {
-			return err
-		}
-		if err := c.who.permitTask(task); err != nil {
-			return err
-		}
-		if _, err := s.deps.Deliveries.Delivery(task); err != nil {
+		if what, err = s.work(c.who, j.Kind, in.Args); err != nil {
 			return err
 		}
 	}
-	if j, err = s.deps.Ledger.Revive(ctx, j.ID, in.Args); err != nil {
+	if j, err = s.deps.Ledger.Revive(ctx, j.ID, what); err != nil {
 		return err
 	}
 	s.deps.Signals.Wake(j.Queue)
 	c.Response().Header().Set("Location", "/v1/jobs/"+string(j.ID))
 	return s.sendJob(c, http.StatusAccepted, j)
+}
+
+// work reads the args that a job of the kind gets, as for a new job.
+func (s *Server) work(who *principal, kind string, args json.RawMessage) (*job.Work, error) {
+	task, err := tasks.Parse(kind, args, s.deps.Targets)
+	if err != nil {
+		return nil, err
+	}
+	if err := who.permitTask(task); err != nil {
+		return nil, err
+	}
+	delivery, err := s.deps.Deliveries.Delivery(task)
+	if err != nil {
+		return nil, err
+	}
+	return &job.Work{Args: args, Delivery: delivery, RunOnce: s.deps.Deliveries.RunOnce(task)}, nil
 }
 
 // deleteJob is DELETE /v1/jobs/{id}.

@@ -261,6 +261,32 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// Args that are replaced bring what a new job of them would have.
+func TestRetryWithOtherArgs(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	for _, tt := range []struct {
+		body string
+		once bool
+	}{
+		{`{"args":{"client":"crm","method":"POST","path":"/x"}}`, true},
+		{`{"args":{"client":"crm","method":"GET","path":"/x"}}`, false},
+		{`{}`, false},
+	} {
+		j := stored(job.Archived)
+		j.Kind, j.Args, j.Delivery = "http.request", json.RawMessage(`{"client":"crm","method":"GET","path":"/y"}`), job.ExactlyOnceEffect
+		id := f.add(j)
+		want := job.AtLeastOnce
+		if tt.body == "{}" {
+			want = job.ExactlyOnceEffect
+		}
+		got := f.do(t, "POST", "/v1/jobs/"+string(id)+"/retry", tt.body, as(adminKey))
+		if kept := f.jobs[id]; got.Status != 202 || kept.RunOnce != tt.once || kept.Delivery != want {
+			t.Errorf("%s = %d %s with run once %t, delivery %s; want 202, %t, %s", tt.body, got.Status, got.Body, kept.RunOnce, kept.Delivery, tt.once, want)
+		}
+	}
+}
+
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	f := start(t)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/asyncops/asyncops/job"
@@ -68,9 +67,9 @@ type Steerer interface {
 	// state of the returned job tells which. One that has ended answers
 	// job.ErrTerminal.
 	Cancel(ctx context.Context, id job.ID) (*job.Job, error)
-	// Revive runs an ended job again, with args in place of its own unless nil.
-	// A job in another state answers job.ErrNotRevivable.
-	Revive(ctx context.Context, id job.ID, args json.RawMessage) (*job.Job, error)
+	// Revive runs an ended job again, with what in place of its own args unless
+	// nil. A job in another state answers job.ErrNotRevivable.
+	Revive(ctx context.Context, id job.ID, what *job.Work) (*job.Job, error)
 	// Delete removes an ended job; another answers job.ErrNotTerminal.
 	Delete(ctx context.Context, id job.ID) error
 }

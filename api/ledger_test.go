@@ -220,15 +220,15 @@ func (f *fakeLedger) Cancel(_ context.Context, id job.ID) (*job.Job, error) {
 	return &out, err
 }
 
-func (f *fakeLedger) Revive(_ context.Context, id job.ID, args json.RawMessage) (*job.Job, error) {
+func (f *fakeLedger) Revive(_ context.Context, id job.ID, what *job.Work) (*job.Job, error) {
 	var out job.Job
 	err := f.with(id, func(j *job.Job) error {
 		if !j.State.Terminal() || !job.Legal(j.State, job.Pending) {
 			return job.ErrNotRevivable
 		}
 		j.State, j.Generation, j.Error, j.Result = job.Pending, j.Generation+1, nil, nil
-		if args != nil {
-			j.Args = args
+		if what != nil {
+			j.Args, j.Delivery, j.RunOnce = what.Args, what.Delivery, what.RunOnce
 		}
 		f.ended[id] = make(chan struct{})
 		out = *j

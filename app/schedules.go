@@ -141,17 +141,25 @@ func (s *system) fireSchedules(ctx context.Context) error {
 	if err := until(ctx, s.syncSchedules); err != nil || ctx.Err() != nil {
 		return err
 	}
-	templates := s.templates()
 	return schedule.NewFirer(schedule.Config{
 		Ledger: s.ledger, Wake: s.bus.Due, Meter: s.metrics, Log: s.log,
-		Draft: func(found *job.Schedule) job.Job {
-			j, err := templates.Draft(found)
-			if err != nil {
-				s.log.Warn("a schedule's job is not what this configuration allows; its run will say so", "schedule", found.Name, "error", err)
-			}
-			return j
-		},
+		Draft: s.draft(s.templates()),
 	}).Run(ctx)
+}
+
+// draft makes the jobs of schedules. A template that cannot be read at all has
+// none; what else is wrong with it is for the job's run to say.
+func (s *system) draft(templates api.Templates) func(*job.Schedule) (job.Job, error) {
+	return func(found *job.Schedule) (job.Job, error) {
+		j, err := templates.Draft(found)
+		if errors.Is(err, job.ErrMalformed) {
+			return job.Job{}, err
+		}
+		if err != nil {
+			s.log.Warn("a schedule's job is not what this configuration allows; its run will say so", "schedule", found.Name, "error", err)
+		}
+		return j, nil
+	}
 }
 
 // syncSchedules makes the ledger's schedules of the configuration those of this

@@ -116,6 +116,23 @@ func TestTemplateOfASetting(t *testing.T) {
 	}
 }
 
+// A template that this release cannot read makes no job; one that this
+// configuration does not allow makes one that says so.
+func TestDraftOfAnotherRelease(t *testing.T) {
+	t.Parallel()
+	s := opened(t, filepath.Join(t.TempDir(), "ledger.db"))
+	draft := s.draft(s.templates())
+	for template, ok := range map[string]bool{
+		`{"kind":"system.noop","args":{}}`: true, `{"kind":"system.noop","args":{},"queue":"gone"}`: true,
+		`{"kind":"system.noop","args":{},"of_another":1}`: false, `{"kind":"system.noop","args":{"of_another":1}}`: false,
+	} {
+		j, err := draft(&job.Schedule{Name: "s", Template: json.RawMessage(template)})
+		if (err == nil) != ok || ok != (j.Kind != "") {
+			t.Errorf("draft(%s) = a job of kind %q, %v; want one: %t", template, j.Kind, err, ok)
+		}
+	}
+}
+
 func TestBadScheduleSettings(t *testing.T) {
 	t.Parallel()
 	cfg := config.Default()

@@ -33,6 +33,13 @@ func Default() *Config {
 	return cfg
 }
 
+// DefaultClient returns the settings of a client of which none is made.
+func DefaultClient() Client {
+	var client Client
+	fillDefaults(reflect.ValueOf(&client).Elem(), "")
+	return client
+}
+
 // complete adds what is there whatever was given: the default queue, and the
 // defaults that depend on other settings.
 func (c *Config) complete() {

@@ -76,6 +76,9 @@ type finished struct {
 	settled func() // called by settle; may be nil
 }
 
+// size is about how many bytes the outcome is to write.
+func (f *finished) size() int { return len(f.outcome.Result) + len(f.outcome.Summary) }
+
 // settle tells who waits that the outcome is written, or given up.
 func (f finished) settle() {
 	if f.settled != nil {

@@ -30,7 +30,8 @@ type finisher struct {
 }
 
 const (
-	maxFinish     = 2000 // outcomes of one statement: larger ones wait less often for the disk
+	maxFinish     = 2000    // outcomes of one statement: larger ones wait less often for the disk
+	finishBytes   = 8 << 20 // of results and summaries, after which a statement gets no more outcomes
 	finishTimeout = 8 * time.Second
 	finishAgain   = 200 * time.Millisecond
 	maxRefusals   = 3 // of a lone outcome as it is
@@ -59,22 +60,27 @@ func (f *finisher) run(ctx context.Context) {
 	for {
 		select {
 		case first := <-f.queue:
-			f.write(ctx, f.batch(first))
+			f.write(ctx, f.batch(first), 1)
 		case <-f.closed:
 			for batch := f.batch(); len(batch) > 0; batch = f.batch() {
-				f.write(ctx, batch)
+				f.write(ctx, batch, 1)
 			}
 			return
 		}
 	}
 }
 
-// batch adds to first what is queued.
+// batch adds to first what is queued, until the batch is large.
 func (f *finisher) batch(first ...finished) []finished {
-	for len(first) < maxFinish {
+	size := 0
+	for i := range first {
+		size += first[i].size()
+	}
+	for len(first) < maxFinish && size < finishBytes {
 		select {
 		case next := <-f.queue:
 			first = append(first, next)
+			size += next.size()
 		default:
 			return first
 		}
@@ -84,16 +90,19 @@ func (f *finisher) batch(first ...finished) []finished {
 
 // write writes the batch, however long that takes. Where the database objects
 // to something in it, the outcomes are written one by one; one that it does not
-// take even so is written without what the run has made.
-func (f *finisher) write(ctx context.Context, batch []finished) {
+// take even so is written without what the run has made. A batch that is not
+// written in time is halved: it may be too large for the database as it is.
+// try is 1 unless outcomes of the batch were tried before.
+func (f *finisher) write(ctx context.Context, batch []finished, try int) {
 	outcomes := make([]job.Outcome, len(batch))
 	for i := range batch {
 		outcomes[i] = batch[i].outcome
 	}
 	refusals := 0
-	for try := 1; ; try++ {
+	for ; ; try++ {
 		timed, cancel := context.WithTimeout(ctx, finishTimeout)
 		superseded, err := f.ledger.Finish(timed, outcomes)
+		late := timed.Err() != nil && ctx.Err() == nil
 		cancel()
 		if err == nil {
 			if f.away.over() {
@@ -108,7 +117,7 @@ func (f *finisher) write(ctx context.Context, batch []finished) {
 		}
 		if objects(err) {
 			if len(batch) > 1 {
-				f.writeEach(ctx, batch)
+				f.writeEach(ctx, batch, try)
 				return
 			}
 			if refusals++; refusals == maxRefusals {
@@ -119,6 +128,11 @@ func (f *finisher) write(ctx context.Context, batch []finished) {
 		}
 		if f.away.tell() {
 			f.log.Warn("outcomes not written, will try again", "jobs", len(batch), "try", try, "error", err)
+		}
+		if late && len(batch) > 1 {
+			f.write(ctx, batch[:len(batch)/2], try+1)
+			f.write(ctx, batch[len(batch)/2:], try+1)
+			return
 		}
 		if !sleep(ctx, finishAgain, nil) {
 			f.log.Warn("outcomes given up; the jobs are reaped", "jobs", len(batch))
@@ -134,9 +148,9 @@ func settle(batch []finished) {
 	}
 }
 
-func (f *finisher) writeEach(ctx context.Context, batch []finished) {
+func (f *finisher) writeEach(ctx context.Context, batch []finished, try int) {
 	for i := range batch {
-		f.write(ctx, batch[i:i+1])
+		f.write(ctx, batch[i:i+1], try)
 	}
 }
 

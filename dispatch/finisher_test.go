@@ -136,3 +136,57 @@ func TestOutcomesAreGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// slowLedger takes no statement of more bytes than it can write in time.
+type slowLedger struct {
+	bytes   int
+	largest int // bytes of a statement that it was given
+	written map[job.ID]int
+}
+
+func (l *slowLedger) Finish(ctx context.Context, outcomes []job.Outcome) ([]job.ID, error) {
+	size := 0
+	for _, o := range outcomes {
+		size += len(o.Result) + len(o.Summary)
+	}
+	l.largest = max(l.largest, size)
+	if size > l.bytes {
+		<-ctx.Done()
+		return nil, fmt.Errorf("ledger: %w", ctx.Err())
+	}
+	for _, o := range outcomes {
+		l.written[o.Job] += len(o.Result)
+	}
+	return nil, nil
+}
+
+// Outcomes that are large together are written in parts, and in smaller ones
+// where those take too long.
+func TestLargeOutcomes(t *testing.T) {
+	t.Parallel()
+	const jobs, each = 40, 1 << 20
+	for _, tt := range []struct{ bytes, largest int }{{jobs * each, finishBytes}, {2*each + each/2, finishBytes}} {
+		synctest.Test(t, func(t *testing.T) {
+			ledger := &slowLedger{bytes: tt.bytes, written: map[job.ID]int{}}
+			log := slog.New(slog.DiscardHandler)
+			f := newFinisher(jobs, ledger, NewBus(nil, log), quiet{}, log)
+			for range jobs {
+				o := outcomeOf(job.NewID())
+				o.outcome.Result = make([]byte, each)
+				f.add(o)
+			}
+			f.close()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			f.run(ctx)
+			if len(ledger.written) != jobs || ledger.largest != tt.largest {
+				t.Errorf("%d outcomes were written, %d bytes at most at a time; want %d, %d", len(ledger.written), ledger.largest, jobs, tt.largest)
+			}
+			for id, n := range ledger.written {
+				if n != each {
+					t.Errorf("outcome of %s was written with %d bytes of its result, want %d once", id, n, each)
+				}
+			}
+		})
+	}
+}

@@ -149,6 +149,14 @@ type Result struct {
 	Summary json.RawMessage // what was sent and what came back, for the attempts list; may be nil
 }
 
+// Work is what replaces a job's own args when it is revived, with what a new
+// job of such args would have.
+type Work struct {
+	Args     json.RawMessage
+	Delivery Delivery
+	RunOnce  bool
+}
+
 // Outcome is what a worker writes when a run has ended. It is ignored unless
 // the job is active under the same epoch.
 type Outcome struct {

@@ -66,6 +66,9 @@ type Schedule struct {
 type Firing struct {
 	Jobs []Job     // one for each fire, in their order; Schedule and FireAt are set
 	Next time.Time // its next fire; zero: none
+	// Left says that the schedule stays as it is and due, for a process that
+	// can read it. There are no jobs.
+	Left bool
 }
 
 // Fired is what firing what was due came to.

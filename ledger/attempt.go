@@ -82,6 +82,11 @@ type ringer struct {
 	bells []job.Doorbell
 }
 
+func (l *Ledger) newRinger() *ringer {
+	bell := l.cfg.Bell
+	return &ringer{bell: bell, ready: bell != nil && bell.Ready()}
+}
+
 // assign groups the rows that may start at once by queue and, if doorbells are
 // rung now, writes the doorbell's id into each.
 func (r *ringer) assign(rows []insertRow, now string) {

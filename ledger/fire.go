@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 
 	"github.com/asyncops/asyncops/job"
 )
@@ -18,10 +19,11 @@ const maxOpen = job.MaxQueued + 1
 
 // UntilFire returns how long it is until the next fire of any schedule, by the
 // ledger's clock: less than zero when it is late. ok is false when none fires.
-func (l *Ledger) UntilFire(ctx context.Context) (wait time.Duration, ok bool, err error) {
+// The schedules that are named by except do not count.
+func (l *Ledger) UntilFire(ctx context.Context, except ...string) (wait time.Duration, ok bool, err error) {
 	var until *int64
-	query := `SELECT min(next_fire) - ?now FROM asyncops_schedules WHERE next_fire IS NOT NULL`
-	if err := l.read.NewRaw(l.timed(query)).Scan(ctx, &until); err != nil {
+	query := `SELECT min(next_fire) - ?now FROM asyncops_schedules WHERE next_fire IS NOT NULL ?`
+	if err := l.read.NewRaw(l.timed(query), notNamed(except)).Scan(ctx, &until); err != nil {
 		return 0, false, l.wrap(err, "look for the next fire")
 	}
 	if until == nil {
@@ -30,23 +32,32 @@ func (l *Ledger) UntilFire(ctx context.Context) (wait time.Duration, ok bool, er
 	return time.Duration(*until) * time.Microsecond, true, nil
 }
 
+// notNamed is the condition on schedules that they have none of the names.
+func notNamed(names []string) schema.QueryAppender {
+	if len(names) == 0 {
+		return bun.SafeQuery("")
+	}
+	return bun.SafeQuery("AND name NOT IN (?)", bun.List(names))
+}
+
 // Fire asks plan what becomes of schedules that are due, at most limit of them,
 // and commits the jobs together with the schedules' next fires. A fire of which
 // there is a job already gets no other. Any number of processes may fire: none
 // waits for another, and a schedule is planned by one at a time. now is zero for
-// the ledger's clock.
+// the ledger's clock. The schedules that are named by except are passed over.
 //
 // plan is given a schedule, the time, and how many of its jobs have not ended
 // (counted to job.MaxQueued+1; not with job.OverlapAllow). It may be called
 // again for the same, and must not wait.
 func (l *Ledger) Fire(
 	ctx context.Context, now time.Time, limit int, plan func(s *job.Schedule, now time.Time, open int) job.Firing,
+	except ...string,
 ) (job.Fired, error) {
 	var fired job.Fired
-	ringer := ringer{bell: l.cfg.Bell, ready: l.cfg.Bell != nil && l.cfg.Bell.Ready()}
+	ringer := l.newRinger()
 	err := l.transact(ctx, func(tx bun.Tx) (err error) {
 		ringer.bells = nil
-		fired, err = l.fire(ctx, tx, now, limit, plan, &ringer)
+		fired, err = l.fire(ctx, tx, now, limit, plan, except, ringer)
 		return err
 	})
 	if err != nil {
@@ -59,7 +70,8 @@ func (l *Ledger) Fire(
 }
 
 func (l *Ledger) fire(
-	ctx context.Context, tx bun.Tx, now time.Time, limit int, plan func(*job.Schedule, time.Time, int) job.Firing, ringer *ringer,
+	ctx context.Context, tx bun.Tx, now time.Time, limit int, plan func(*job.Schedule, time.Time, int) job.Firing, except []string,
+	ringer *ringer,
 ) (job.Fired, error) {
 	var fired job.Fired
 	clock := bun.SafeQuery(l.dialect.now)
@@ -75,8 +87,8 @@ func (l *Ledger) fire(
 	query := `SELECT ` + scheduleColumns + `, ? AS now, CASE WHEN overlap = 'allow' THEN 0 ELSE
 			(SELECT count(*) FROM (SELECT 1 FROM asyncops_jobs j WHERE j.schedule = s.name AND j.schedule IS NOT NULL
 				AND j.finished_at IS NULL LIMIT ?) AS o) END AS open
-		FROM asyncops_schedules AS s WHERE next_fire IS NOT NULL AND next_fire <= ? ORDER BY next_fire LIMIT ? ` + l.dialect.skipLocked
-	if err := tx.NewRaw(query, clock, maxOpen, clock, limit).Scan(ctx, &due); err != nil {
+		FROM asyncops_schedules AS s WHERE next_fire IS NOT NULL AND next_fire <= ? ? ORDER BY next_fire LIMIT ? ` + l.dialect.skipLocked
+	if err := tx.NewRaw(query, clock, maxOpen, clock, notNamed(except), limit).Scan(ctx, &due); err != nil {
 		return fired, err
 	}
 	var rows []insertRow
@@ -84,6 +96,9 @@ func (l *Ledger) fire(
 	for i := range due {
 		s := due[i].schedule()
 		f := plan(&s, due[i].Now.time(), due[i].Open)
+		if f.Left {
+			continue
+		}
 		for j := range f.Jobs {
 			row, err := l.dialect.insertRow(&f.Jobs[j])
 			if err != nil {

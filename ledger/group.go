@@ -164,9 +164,10 @@ func (g *groupWriter) close() {
 }
 
 // writeAlone is the first try to write w, by its caller. Where that fails, it
-// is gone on with in the background, as the caller may leave.
+// is gone on with in the background, as the caller may leave, for what is left
+// of the time.
 func (g *groupWriter) writeAlone(ctx context.Context, w *write) {
-	group, ringer := []*write{w}, g.newRinger()
+	began, group, ringer := time.Now(), []*write{w}, g.ledger.newRinger()
 	ctx, cancel := context.WithTimeout(ctx, groupTimeout)
 	defer cancel()
 	err := g.attempt(ctx, group, ringer)
@@ -179,7 +180,7 @@ func (g *groupWriter) writeAlone(ctx context.Context, w *write) {
 	go func() {
 		defer g.done.Done()
 		defer g.written()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTimeout-time.Since(began))
 		defer cancel()
 		g.end(group, ringer.bells, g.commit(ctx, group, ringer))
 	}()
@@ -188,7 +189,7 @@ func (g *groupWriter) writeAlone(ctx context.Context, w *write) {
 // write commits the group. If the database objects to it, the group is halved
 // until the one it objects to stands alone: a bad row fails no neighbor.
 func (g *groupWriter) write(ctx context.Context, group []*write) {
-	ringer := g.newRinger()
+	ringer := g.ledger.newRinger()
 	err := g.commit(ctx, group, ringer)
 	if err != nil && len(group) > 1 && !g.ledger.dialect.unreachable(err) && ctx.Err() == nil {
 		g.write(ctx, group[:len(group)/2])
@@ -212,11 +213,6 @@ func (g *groupWriter) end(group []*write, bells []job.Doorbell, err error) {
 	if err == nil && l.cfg.Observer != nil {
 		l.cfg.Observer.LedgerGroup(rows)
 	}
-}
-
-func (g *groupWriter) newRinger() *ringer {
-	bell := g.ledger.cfg.Bell
-	return &ringer{bell: bell, ready: bell != nil && bell.Ready()}
 }
 
 // commit writes the group until the outcome is certain or time is up, which is

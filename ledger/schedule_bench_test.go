@@ -53,8 +53,8 @@ func (m *countMeter) Submitted(_, _ string, jobs int) {
 func firerOf(l *ledger.Ledger, meter schedule.Meter) *schedule.Firer {
 	return schedule.NewFirer(schedule.Config{
 		Ledger: l, Wake: func() {}, Meter: meter, Log: slog.New(slog.DiscardHandler),
-		Draft: func(*job.Schedule) job.Job {
-			return job.Job{Kind: "system.noop", Queue: "default", Args: json.RawMessage(`{}`), MaxAttempts: 10, Delivery: job.AtLeastOnce}
+		Draft: func(*job.Schedule) (job.Job, error) {
+			return job.Job{Kind: "system.noop", Queue: "default", Args: json.RawMessage(`{}`), MaxAttempts: 10, Delivery: job.AtLeastOnce}, nil
 		},
 	})
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/uptrace/bun"
 
@@ -51,10 +50,11 @@ func (l *Ledger) lock(ctx context.Context, tx bun.Tx, id job.ID) (job.State, err
 }
 
 // Revive runs an ended job again, under the next generation and with all its
-// attempts: one that was archived, canceled, expired or is unknown. args, if
-// not nil, replaces the job's own; without, what its runs have got done stays. Its deadline and expires_at, which have
+// attempts: one that was archived, canceled, expired or is unknown. what, if
+// not nil, replaces the job's own args and what they bring; without, what its
+// runs have got done stays. Its deadline and expires_at, which have
 // passed or would, are gone. Any other job answers job.ErrNotRevivable.
-func (l *Ledger) Revive(ctx context.Context, id job.ID, args json.RawMessage) (*job.Job, error) {
+func (l *Ledger) Revive(ctx context.Context, id job.ID, what *job.Work) (*job.Job, error) {
 	err := l.transact(ctx, func(tx bun.Tx) error {
 		state, err := l.lock(ctx, tx, id)
 		if err != nil {
@@ -72,12 +72,20 @@ func (l *Ledger) Revive(ctx context.Context, id job.ID, args json.RawMessage) (*
 				started_at = NULL, finished_at = NULL, purge_at = NULL, verdict = NULL, cancel_requested = false,
 				parked = NULL, parked_on = NULL, progress = NULL, summary = NULL, error_code = NULL, error_message = NULL, error_private = false,
 				args = coalesce(?args, args), result = CASE WHEN ?args IS NULL THEN result END,
-				key_generation = CASE WHEN ?args IS NULL THEN key_generation ELSE generation + 1 END
+				key_generation = CASE WHEN ?args IS NULL THEN key_generation ELSE generation + 1 END,
+				delivery = coalesce(?delivery, delivery), run_once = coalesce(?run_once, run_once)
 			WHERE id = ?id`
-		_, err = tx.NewRaw(l.timed(query), struct {
-			Args *string `bun:"args"`
-			ID   job.ID  `bun:"id"`
-		}{orNull(string(args)), id}).Exec(ctx)
+		set := struct {
+			Args     *string       `bun:"args"`
+			Delivery *job.Delivery `bun:"delivery"`
+			RunOnce  *bool         `bun:"run_once"`
+			ID       job.ID        `bun:"id"`
+		}{ID: id}
+		if what != nil {
+			args := string(what.Args)
+			set.Args, set.Delivery, set.RunOnce = &args, &what.Delivery, &what.RunOnce
+		}
+		_, err = tx.NewRaw(l.timed(query), set).Exec(ctx)
 		return err
 	})
 	if err != nil {

@@ -2,7 +2,10 @@ package schedule
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/asyncops/asyncops/job"
@@ -11,11 +14,15 @@ import (
 // Ledger is where schedules are kept, with their jobs.
 type Ledger interface {
 	// UntilFire returns how long it is until the next fire of any schedule, by
-	// the ledger's clock; ok is false when none fires.
-	UntilFire(ctx context.Context) (wait time.Duration, ok bool, err error)
+	// the ledger's clock; ok is false when none fires. Those named by except do
+	// not count.
+	UntilFire(ctx context.Context, except ...string) (wait time.Duration, ok bool, err error)
 	// Fire commits what plan makes of schedules that are due, at most limit of
-	// them, together with their next fires. now is zero for the ledger's clock.
-	Fire(ctx context.Context, now time.Time, limit int, plan func(s *job.Schedule, now time.Time, open int) job.Firing) (job.Fired, error)
+	// them and none that except names, together with their next fires. now is
+	// zero for the ledger's clock.
+	Fire(
+		ctx context.Context, now time.Time, limit int, plan func(s *job.Schedule, now time.Time, open int) job.Firing, except ...string,
+	) (job.Fired, error)
 	// ReleaseQueued lets jobs start that no earlier one of their schedule keeps
 	// from it any more, and returns how many those were.
 	ReleaseQueued(ctx context.Context) (int, error)
@@ -31,8 +38,9 @@ type Meter interface {
 type Config struct {
 	Ledger Ledger
 	// Draft makes a job of what a schedule submits, in the state pending; its
-	// id, times and schedule are the Firer's to set. It must not wait.
-	Draft func(s *job.Schedule) job.Job
+	// id, times and schedule are the Firer's to set. With an error the schedule
+	// is left to a process that can read it. It must not wait.
+	Draft func(s *job.Schedule) (job.Job, error)
 	Wake  func() // tells workers that jobs may start
 	Meter Meter
 	Log   *slog.Logger
@@ -54,8 +62,11 @@ const (
 	// releaseInterval is the least time between two looks for jobs that waited
 	// for others.
 	releaseInterval = 50 * time.Millisecond
-	operation       = 20 * time.Second // of one transaction
-	tellInterval    = 10 * time.Second // between lines about one trouble
+	// leaveInterval is how long a schedule that could not be read is passed over.
+	// It stays due: another release may know how to fire it.
+	leaveInterval = 30 * time.Second
+	operation     = 20 * time.Second // of one transaction
+	tellInterval  = 10 * time.Second // between lines about one trouble
 )
 
 // Firer fires schedules that are due. Any number of them may run on one ledger.
@@ -63,13 +74,14 @@ type Firer struct {
 	cfg   Config
 	specs specs
 
-	looked    time.Time     // when jobs that wait were looked for last
-	lookAfter time.Duration // how long after that to look again
-	told      time.Time     // when a trouble was told last; zero while all is well
+	looked    time.Time            // when jobs that wait were looked for last
+	lookAfter time.Duration        // how long after that to look again
+	left      map[string]time.Time // until when to pass over schedules that could not be read
+	told      time.Time            // when a trouble was told last; zero while all is well
 }
 
 // NewFirer returns a Firer of the configuration.
-func NewFirer(cfg Config) *Firer { return &Firer{cfg: cfg} }
+func NewFirer(cfg Config) *Firer { return &Firer{cfg: cfg, left: map[string]time.Time{}} }
 
 // Run fires until ctx ends, and then returns nil.
 func (f *Firer) Run(ctx context.Context) error {
@@ -97,7 +109,7 @@ func (f *Firer) round(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	wait, ok, err := f.cfg.Ledger.UntilFire(ctx)
+	wait, ok, err := f.cfg.Ledger.UntilFire(ctx, f.passed()...)
 	switch {
 	case err != nil:
 		return 0, err
@@ -137,19 +149,23 @@ func (f *Firer) Fire(ctx context.Context) (int, error) {
 	if f.cfg.Now != nil {
 		now = f.cfg.Now()
 	}
-	var lost []any // attributes of the log
+	lost := map[string]Decision{}
 	fired, err := f.cfg.Ledger.Fire(ctx, now, batch, func(s *job.Schedule, now time.Time, open int) job.Firing {
-		firing, d := f.plan(s, now, open)
+		firing, d, err := f.plan(s, now, open)
+		if err != nil {
+			f.leave(s.Name, err)
+			return job.Firing{Left: true}
+		}
 		if d.Missed+d.Skipped > 0 {
-			lost = append(lost[:0], "schedule", s.Name, "missed", d.Missed, "overlapping", d.Skipped)
+			lost[s.Name] = d
 		}
 		return firing
-	})
+	}, f.passed()...)
 	if err != nil {
 		return 0, err
 	}
-	if len(lost) > 0 {
-		f.cfg.Log.DebugContext(ctx, "fires without a job", lost...)
+	for _, name := range slices.Sorted(maps.Keys(lost)) {
+		f.cfg.Log.DebugContext(ctx, "fires without a job", "schedule", name, "missed", lost[name].Missed, "overlapping", lost[name].Skipped)
 	}
 	for _, j := range fired.Jobs {
 		f.cfg.Meter.Submitted(j.Kind, j.Queue, 1)
@@ -160,19 +176,36 @@ func (f *Firer) Fire(ctx context.Context) (int, error) {
 	return fired.Schedules, nil
 }
 
-// plan decides what becomes of a schedule, and makes its jobs.
-func (f *Firer) plan(s *job.Schedule, now time.Time, open int) (job.Firing, Decision) {
+// leave has a schedule passed over for a while.
+func (f *Firer) leave(name string, err error) {
+	if _, ok := f.left[name]; !ok { // else the transaction is repeated
+		f.cfg.Log.Error("a schedule cannot be read; it is left as it is", "schedule", name, "error", err)
+	}
+	f.left[name] = time.Now().Add(leaveInterval)
+}
+
+// passed names the schedules to pass over now.
+func (f *Firer) passed() []string {
+	maps.DeleteFunc(f.left, func(_ string, until time.Time) bool { return !time.Now().Before(until) })
+	return slices.Sorted(maps.Keys(f.left))
+}
+
+// plan decides what becomes of a schedule, and makes its jobs. An error says
+// that this release cannot read it: another found it right.
+func (f *Firer) plan(s *job.Schedule, now time.Time, open int) (job.Firing, Decision, error) {
 	spec, err := f.specs.of(s.Cron, s.Timezone)
-	if err != nil { // another release found it right: it fires there
-		f.cfg.Log.Error("a schedule cannot be read; it fires no more", "schedule", s.Name, "error", err)
-		return job.Firing{}, Decision{}
+	if err != nil {
+		return job.Firing{}, Decision{}, err
 	}
 	d := Decide(spec, s, now, open)
 	firing := job.Firing{Next: d.Next}
 	if len(d.Fires) == 0 {
-		return firing, d
+		return firing, d, nil
 	}
-	draft := f.cfg.Draft(s)
+	draft, err := f.cfg.Draft(s)
+	if err != nil {
+		return job.Firing{}, Decision{}, fmt.Errorf("its job: %w", err)
+	}
 	for _, fire := range d.Fires {
 		j := draft
 		j.ID, j.CreatedAt, j.RunAt, j.State = job.NewID(), now, fire.RunAt, job.Pending
@@ -185,7 +218,7 @@ func (f *Firer) plan(s *job.Schedule, now time.Time, open int) (job.Firing, Deci
 		}
 		firing.Jobs = append(firing.Jobs, j)
 	}
-	return firing, d
+	return firing, d, nil
 }
 
 // tell logs the beginning of a trouble, from time to time that it lasts, and

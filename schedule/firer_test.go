@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,27 +24,37 @@ type fakeLedger struct {
 	down     error        // guarded by mu
 	jobs     []job.Job    // guarded by mu
 	looks    int          // guarded by mu
+	plans    int          // guarded by mu
 	releases int          // guarded by mu
 	queued   int          // jobs that the next release lets start; guarded by mu
 }
 
-func (l *fakeLedger) UntilFire(context.Context) (time.Duration, bool, error) {
+func (l *fakeLedger) UntilFire(_ context.Context, except ...string) (time.Duration, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.looks++
+	if slices.Contains(except, l.s.Name) {
+		return 0, false, l.down
+	}
 	return time.Until(l.s.NextFire), !l.s.NextFire.IsZero(), l.down
 }
 
-func (l *fakeLedger) Fire(_ context.Context, now time.Time, _ int, plan func(*job.Schedule, time.Time, int) job.Firing) (job.Fired, error) {
+func (l *fakeLedger) Fire(
+	_ context.Context, now time.Time, _ int, plan func(*job.Schedule, time.Time, int) job.Firing, except ...string,
+) (job.Fired, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.IsZero() {
 		now = time.Now()
 	}
-	if l.s.NextFire.After(now) || l.down != nil {
+	if l.s.NextFire.After(now) || l.down != nil || slices.Contains(except, l.s.Name) {
 		return job.Fired{}, l.down
 	}
+	l.plans++
 	f := plan(&l.s, now, 0)
+	if f.Left {
+		return job.Fired{}, nil
+	}
 	l.s.NextFire = f.Next
 	l.jobs = append(l.jobs, f.Jobs...)
 	return job.Fired{Schedules: 1, Jobs: f.Jobs}, nil
@@ -75,7 +86,12 @@ func firing(t *testing.T, l *fakeLedger, do func(log *bytes.Buffer, m meter, wak
 		m, wakes := meter{}, 0
 		f := schedule.NewFirer(schedule.Config{
 			Ledger: l, Meter: m, Wake: func() { wakes++ }, Log: slog.New(slog.NewTextHandler(&log, nil)),
-			Draft: func(s *job.Schedule) job.Job { return job.Job{Kind: "a.b", Queue: "low", Args: s.Template} },
+			Draft: func(s *job.Schedule) (job.Job, error) {
+				if len(s.Template) == 0 {
+					return job.Job{}, job.ErrMalformed
+				}
+				return job.Job{Kind: "a.b", Queue: "low", Args: s.Template}, nil
+			},
 		})
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
@@ -161,16 +177,27 @@ func TestFirerOutlivesTheLedgersAbsence(t *testing.T) {
 	})
 }
 
-func TestFirerPassesOverWhatItCannotRead(t *testing.T) {
+// A schedule of another release stays as it is: it is that release's to fire.
+func TestFirerLeavesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
-	l := &fakeLedger{}
-	firing(t, l, func(log *bytes.Buffer, _ meter, _ *int) {
-		l.set(func(l *fakeLedger) {
-			l.s = job.Schedule{Name: "s", Cron: "of another release", Timezone: "UTC", NextFire: time.Now()}
+	for name, s := range map[string]job.Schedule{
+		"cron":     {Name: "theirs", Cron: "of another release", Timezone: "UTC", Template: []byte(`{}`)},
+		"template": {Name: "theirs", Cron: "* * * * *", Timezone: "UTC", Missed: job.MissedSkip, Overlap: job.OverlapSkip},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := &fakeLedger{}
+			firing(t, l, func(log *bytes.Buffer, _ meter, _ *int) {
+				now := time.Now()
+				l.set(func(l *fakeLedger) { l.s = s; l.s.NextFire, l.s.Anchor = now, now })
+				after(100 * time.Second)
+				if len(l.jobs) != 0 || !l.s.NextFire.Equal(now) || strings.Count(log.String(), "schedule=theirs") != l.plans {
+					t.Errorf("%d jobs, next fire %s, log %s; want none, %s, and the schedule named", len(l.jobs), l.s.NextFire, log, now)
+				}
+				if l.plans < 3 || l.plans > 4 || l.looks > 120 {
+					t.Errorf("planned %d times with %d looks in 100 s, want every 30 s", l.plans, l.looks)
+				}
+			})
 		})
-		after(10 * time.Second)
-		if len(l.jobs) != 0 || !strings.Contains(log.String(), "cannot be read") {
-			t.Errorf("%d jobs, log %s; want none, and the schedule named", len(l.jobs), log)
-		}
-	})
+	}
 }

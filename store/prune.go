@@ -27,9 +27,9 @@ func (t *Target) Prune(ctx context.Context, before func(context.Context) (time.T
 		}
 		switch {
 		case err != nil && ctx.Err() == nil:
-			t.log.Warn("records of effects were not pruned, will try again", "database", t.cfg.Name, "error", err)
+			t.log.Warn("records of effects were not pruned, will try again", "error", err)
 		case n > 0:
-			t.log.Info("pruned records of effects", "database", t.cfg.Name, "records", n)
+			t.log.Info("pruned records of effects", "records", n)
 		}
 		timer := time.NewTimer(wait)
 		select {

@@ -86,7 +86,7 @@ func finishPartial(f *fixture) {
 	f.check(err)
 	want("after a retry by hand", `{"done":2}`)
 	finish(job.Outcome{State: job.Unknown})
-	_, err = f.Revive(f.t.Context(), id, []byte(`{"other":"args"}`))
+	_, err = f.Revive(f.t.Context(), id, &job.Work{Args: []byte(`{"other":"args"}`), Delivery: job.AtLeastOnce})
 	f.check(err)
 	want("after a retry by hand with other args", "")
 }

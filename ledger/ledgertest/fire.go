@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/schedule"
@@ -25,6 +27,7 @@ func fireTests() tests {
 		"ten minutes down":                  fireDown,
 		"a schedule that another holds":     fireHeld,
 		"by the ledger's clock":             fireClock,
+		"what is left as it is":             fireLeft,
 	}
 }
 
@@ -269,8 +272,8 @@ func fireQueuedDeleted(f *fixture) {
 func (f *fixture) firing(l *ledger.Ledger, now func() time.Time) schedule.Config {
 	return schedule.Config{
 		Ledger: l, Wake: func() {}, Meter: noMeter{}, Log: slog.New(slog.DiscardHandler), Now: now,
-		Draft: func(s *job.Schedule) job.Job {
-			return job.Job{Kind: "test", Queue: "default", Args: s.Template, MaxAttempts: 1, Delivery: job.AtLeastOnce}
+		Draft: func(s *job.Schedule) (job.Job, error) {
+			return job.Job{Kind: "test", Queue: "default", Args: s.Template, MaxAttempts: 1, Delivery: job.AtLeastOnce}, nil
 		},
 	}
 }
@@ -307,6 +310,33 @@ func fireHeld(f *fixture) {
 	f.check(<-done)
 	if n := f.count("SELECT count(*) FROM asyncops_jobs WHERE schedule = 'held'"); n != 1 {
 		f.t.Errorf("%d jobs of the schedule that was held, want 1", n)
+	}
+}
+
+func fireLeft(f *fixture) {
+	f.start()
+	f.put(newSchedule("theirs", virtual.Add(-time.Hour)))
+	f.put(newSchedule("ours", virtual))
+	theirs := f.schedule("theirs")
+	fired := f.fire(virtual, 10, func(s *job.Schedule, now time.Time, open int) job.Firing {
+		if s.Name == "theirs" {
+			return job.Firing{Left: true}
+		}
+		return minutely(s, now, open)
+	})
+	if fired.Schedules != 1 || len(fired.Jobs) != 1 || fired.Jobs[0].Schedule != "ours" {
+		f.t.Errorf("Fire() = %+v, want ours", fired)
+	}
+	if diff := cmp.Diff(theirs, f.schedule("theirs")); diff != "" {
+		f.t.Errorf("the schedule that was left (-before +after):\n%s", diff)
+	}
+	again, err := f.Fire(f.t.Context(), virtual.Add(time.Minute), 1, minutely, "theirs", "it's another")
+	f.check(err)
+	if again.Schedules != 1 || again.Jobs[0].Schedule != "ours" {
+		f.t.Errorf("Fire(except theirs) = %+v, want ours", again)
+	}
+	if _, ok, err := f.UntilFire(f.t.Context(), "theirs", "ours"); ok || err != nil {
+		f.t.Errorf("UntilFire(except all) = %t, %v; want none", ok, err)
 	}
 }
 

@@ -134,12 +134,23 @@ func reviveArgs(f *fixture) {
 	id := f.accept(1, nil)[0]
 	for generation, args := range []string{"", `{"b": 2}`, "", `{"c":3}`} {
 		f.run(w, id, job.Outcome{State: job.Archived})
-		got, err := f.Revive(f.t.Context(), id, json.RawMessage(args))
+		var what *job.Work
+		if args != "" {
+			what = &job.Work{Args: json.RawMessage(args), Delivery: job.ExactlyOnceEffect, RunOnce: generation == 1}
+		}
+		got, err := f.Revive(f.t.Context(), id, what)
 		f.check(err)
 		wantArgs, wantKey := []string{`{"a": 1}`, `{"b": 2}`, `{"b": 2}`, `{"c":3}`}[generation], []int{0, 2, 2, 4}[generation]
 		if string(got.Args) != wantArgs || got.KeyGeneration != wantKey || got.Generation != generation+1 {
 			f.t.Errorf("Revive(%q) = args %s, key generation %d, generation %d; want %s, %d, %d",
 				args, got.Args, got.KeyGeneration, got.Generation, wantArgs, wantKey, generation+1)
+		}
+		wantDelivery := job.ExactlyOnceEffect
+		if generation == 0 {
+			wantDelivery = job.AtLeastOnce
+		}
+		if wantOnce := generation == 1 || generation == 2; got.Delivery != wantDelivery || got.RunOnce != wantOnce {
+			f.t.Errorf("Revive(%q) = delivery %s, run once %t; want %s, %t", args, got.Delivery, got.RunOnce, wantDelivery, wantOnce)
 		}
 	}
 }
