@@ -204,7 +204,7 @@ func (s *system) addTargets() {
 }
 
 // firstLook is how long a process waits at its start for targets that are away.
-const firstLook = 2 * time.Second
+const firstLook = 5 * time.Second
 
 // lookAtTargets looks for every target's effects table, so that already the
 // first answers say what a write's effect is worth. What it does not find in

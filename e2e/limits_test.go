@@ -45,11 +45,11 @@ func gets(client string, n int) []object {
 // Three workers keep to one limit, and use it up while there is work.
 func TestRateLimitAcrossFleet(t *testing.T) {
 	t.Parallel()
-	const rate, burst = 100, 20
-	jobs := 8 * rate
-	if testkit.Long() {
-		jobs = 30 * rate
+	if !testkit.Long() {
+		t.Skip("package fleet has one limit for several processes; ASYNCOPS_E2E=long runs this, which needs an idle machine, too")
 	}
+	const rate, burst = 100, 20
+	const jobs = 30 * rate
 	api, redis := startMetered(t), testkit.Redis(t)
 	s, workers := limitedSystem(t, redis.URL(), api.client(object{"rate_limit": object{"requests": rate, "burst": burst}}), nil)
 	s.requireCompletedSoon(t, s.mustBatch(t, gets("up", jobs)))

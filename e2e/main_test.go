@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		_ = flag.Set("test.parallel", "5") // the flag exists and takes a number
+		_ = flag.Set("test.parallel", "6") // the flag exists and takes a number
 	}
 	testkit.Main(m)
 }

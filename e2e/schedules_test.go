@@ -13,6 +13,9 @@ import (
 // frozen in turn: each fire has one job, and each job its effect once.
 func TestSchedulesSurviveKills(t *testing.T) {
 	t.Parallel()
+	if !testkit.Long() {
+		t.Skip("the ledger's suite has schedulers that race, hang and are cut off; ASYNCOPS_E2E=long runs this too")
+	}
 	ledger, dsn := testkit.PostgresDatabase(t), testkit.PostgresDatabase(t)
 	record, target := openPostgres(t, ledger), openPostgres(t, dsn)
 	execute(t, target, "CREATE TABLE fires (id bigserial PRIMARY KEY, note text)")
