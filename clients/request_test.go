@@ -164,7 +164,7 @@ func TestBrokenExcerptHoldsNoSecret(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer conn.Close() //nolint:errcheck // it is to break
+		defer conn.Close()
 		_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Length: 200\r\n\r\nWhat I was sent is canary-cana"))
 	}))
 	defer server.Close()

@@ -84,11 +84,12 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		return nil, v
 	}
 	x := &exchange{client: k.Client, cancel: func(error) {}}
-	ws, resp, err := websocket.Dial(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart:     func(httptrace.DNSStartInfo) { x.dials() },
 		ConnectStart: func(string, string) { x.dials() },
 		GotConn:      func(httptrace.GotConnInfo) { x.dials() },
-	}), req.URL.String(), &websocket.DialOptions{ //nolint:bodyclose // it is read and closed already
+	})
+	ws, resp, err := websocket.Dial(traced, req.URL.String(), &websocket.DialOptions{ //nolint:bodyclose // it is read and closed already
 		HTTPClient:   &http.Client{Transport: k.upgrades, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		HTTPHeader:   req.Header,
 		Subprotocols: subprotocols,

@@ -216,7 +216,7 @@ func TestStatusDoesNotWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer hole.Close() //nolint:errcheck // nothing was written
+	defer hole.Close()
 	u := newFleet(t, &witness{}, connect(t, hole.Addr().String()), 1, crm(fleet.Breaker{Threshold: 1, Timeout: time.Minute}, fleet.RateLimit{Requests: 3})).Upstream("crm")
 	began := time.Now()
 	s := u.Status(t.Context())
