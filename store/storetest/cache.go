@@ -105,7 +105,9 @@ func testCachedReads(t *testing.T, h Harness) {
 // there before, whatever the write was; one that changed nothing leaves the cache
 // alone.
 func testWritesInvalidate(t *testing.T, h Harness) {
-	f := startCached(t, h, func(cfg *store.Config) { cfg.Tables["others"], cfg.Tables["loose"] = store.Table{Write: true}, store.Table{Write: true} })
+	f := startCached(t, h, func(cfg *store.Config) {
+		cfg.Tables["others"], cfg.Tables["loose"] = store.Table{Write: true}, store.Table{Write: true}
+	})
 	mustExec(t, f.db.SQL, "CREATE TABLE others (id INTEGER PRIMARY KEY)")
 	mustExec(t, f.db.SQL, "CREATE TABLE loose (id INTEGER)")
 	if err := f.Migrate(t.Context()); err != nil {
