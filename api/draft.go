@@ -4,9 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
-	"github.com/asyncops/asyncops/internal/strictjson"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/tasks"
 )
@@ -19,53 +17,22 @@ type draft struct {
 
 // drafter reads submissions of one request.
 type drafter struct {
-	server      *Server
-	who         *principal
-	now         time.Time // UTC, whole microseconds, as the ledger keeps it
-	traceparent string
-	key         string // idempotency key of the header; "" for none
+	server *Server
+	who    *principal
+	from   Submitter
 }
 
 func (s *Server) drafter(c *call) *drafter {
-	return &drafter{
-		server: s, who: c.who, now: s.now().UTC().Truncate(time.Microsecond),
-		traceparent: traceparent(c.Request().Header),
-	}
+	return &drafter{server: s, who: c.who, from: Submitter{
+		Owner: c.who.id, Traceparent: Traceparent(c.Request().Header), Now: s.now(),
+	}}
 }
 
 // read turns a submission's text into a job that can be accepted as it is.
 // What is wrong with the text is a *job.InvalidError; what the key may not do
 // is a refusal.
 func (d *drafter) read(body []byte) (draft, error) {
-	var in submission
-	if err := strictjson.Decode(body, &in); err != nil {
-		return draft{}, err
-	}
-	key, err := chooseKey(d.key, in.IdempotencyKey)
-	if err != nil {
-		return draft{}, err
-	}
-	out := draft{job: job.Job{Kind: in.Kind, Owner: d.who.id, Traceparent: d.traceparent, IdempotencyKey: key}}
-	options := optionReader{now: d.now, queues: d.server.cfg.Queues}
-	options.read(&in, &out.job)
-	task, err := tasks.Parse(in.Kind, in.Args, d.server.deps.Targets)
-	if err := joinFaults(options.faults, err); err != nil {
-		return draft{}, err
-	}
-	out.task = task
-	if err := d.permit(&out); err != nil {
-		return draft{}, err
-	}
-	if out.job.Delivery, err = d.server.deps.Deliveries.Delivery(task); err != nil {
-		return draft{}, err
-	}
-	out.job.RunOnce = d.server.deps.Deliveries.RunOnce(task)
-	out.job.Args = orEmpty(in.Args)
-	if key != "" {
-		out.job.Fingerprint = fingerprint(body, in.IdempotencyKey != nil)
-	}
-	out.job.ID = job.NewID()
-	return out, nil
+	return d.server.templates.draft(body, d.from, d.permit)
 }
 
 // joinFaults puts what is wrong with the options and with the args together.
@@ -108,9 +75,9 @@ func (s *Server) permitJob(p *principal, j *job.Job) error {
 	return s.permitTargets(p, j)
 }
 
-// traceparent returns the caller's trace context (W3C Trace Context) in the
+// Traceparent returns the caller's trace context (W3C Trace Context) in the
 // form of version 00, or "" when there is none that is well-formed.
-func traceparent(h http.Header) string {
+func Traceparent(h http.Header) string {
 	values := h["Traceparent"]
 	const length = len("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	if len(values) != 1 || len(values[0]) < length {

@@ -17,7 +17,7 @@ const (
 // before it has a route.
 func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
-	header[headerRequestID] = []string{requestID(r.Header)}
+	header[headerRequestID] = []string{RequestID(r.Header)}
 	header["X-Content-Type-Options"] = []string{"nosniff"}
 	if refused := s.turnAway(r); refused != nil {
 		if refused.Status == http.StatusMethodNotAllowed {
@@ -48,8 +48,9 @@ func (s *Server) turnAway(r *http.Request) *refusal {
 	return nil
 }
 
-// requestID is the caller's, if it is one that may stand in a log, else new.
-func requestID(h http.Header) string {
+// RequestID is the id that the caller has given the request, if it is one that
+// may stand in a log, else a new one.
+func RequestID(h http.Header) string {
 	if given := h[headerRequestID]; len(given) == 1 && len(given[0]) > 0 && len(given[0]) <= 128 {
 		if strings.IndexFunc(given[0], notInRequestID) < 0 {
 			return given[0]

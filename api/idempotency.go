@@ -10,8 +10,9 @@ import (
 
 const headerIdempotencyKey = "Idempotency-Key"
 
-// headerKey returns the idempotency key of the header, "" for none.
-func headerKey(h http.Header) (string, error) {
+// IdempotencyKey returns the idempotency key of a request's header, "" for none.
+// Its error is an answer: see AnswerError.
+func IdempotencyKey(h http.Header) (string, error) {
 	values, given := h[headerIdempotencyKey]
 	switch {
 	case !given:

@@ -23,7 +23,7 @@ func (s *Server) submit(ctx context.Context, c *call) error {
 		return err
 	}
 	d := s.drafter(c)
-	if d.key, err = headerKey(r.Header); err != nil {
+	if d.from.IdempotencyKey, err = IdempotencyKey(r.Header); err != nil {
 		return err
 	}
 	body, err := readBody(r, s.cfg.BodyLimit)
@@ -58,7 +58,7 @@ func (s *Server) answerSubmit(c *call, a *job.Accepted) error {
 		s.deps.Observer.Submitted(a.Job.Kind, a.Job.Queue, 1)
 	}
 	j, status := &a.Job, http.StatusAccepted
-	if wait := preferredWait(c.Request().Header); wait > 0 {
+	if wait := PreferredWait(c.Request().Header); wait > 0 {
 		header.Set("Preference-Applied", "wait="+strconv.Itoa(int(wait/time.Second)))
 		now, err := s.await(c, j, wait)
 		if err == nil {

@@ -19,6 +19,9 @@ const genericMessage = "the details are shown to the key that submitted the job 
 type view struct {
 	payload bool // args, result, private text; if not, they are null
 	brief   bool // args and result are left out altogether
+	// self is where the job is read elsewhere than in this API: the result is not
+	// left out for its size, and there are no other links.
+	self string
 }
 
 // sees says what the caller may see of jobs with the owner.
@@ -38,7 +41,7 @@ func appendJob(b []byte, j *job.Job, v view) []byte {
 	b = append(b, `,"state":"`...)
 	b = append(b, j.State...)
 	b = append(b, '"')
-	large := len(j.Result) > maxInlineResult
+	large := len(j.Result) > maxInlineResult && v.self == ""
 	if !v.brief {
 		b = append(b, `,"args":`...)
 		b = appendRaw(b, j.Args, v.payload)
@@ -74,7 +77,11 @@ func appendJob(b []byte, j *job.Job, v view) []byte {
 		b = appendString(b, j.Schedule)
 	}
 	b = append(b, `,"links":`...)
-	b = appendLinks(b, j, large && v.payload)
+	if v.self != "" {
+		b = append(appendString(append(b, `{"self":`...), v.self), '}')
+	} else {
+		b = appendLinks(b, j, large && v.payload)
+	}
 	return append(b, '}')
 }
 

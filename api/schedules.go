@@ -310,14 +310,14 @@ func (s *Server) runSchedule(ctx context.Context, c *call) error {
 	if err != nil {
 		return beneath("/job", err)
 	}
-	if j.IdempotencyKey, err = headerKey(c.Request().Header); err != nil {
+	if j.IdempotencyKey, err = IdempotencyKey(c.Request().Header); err != nil {
 		return err
 	}
 	if j.IdempotencyKey != "" { // keys are the schedule's owner's: two callers must not meet in one
 		j.Fingerprint = sha256.Sum256([]byte("run " + found.Name + " for " + c.who.id))
 	}
 	now := s.now().UTC().Truncate(time.Microsecond)
-	j.ID, j.CreatedAt, j.RunAt, j.State, j.Traceparent = job.NewID(), now, now, job.Pending, traceparent(c.Request().Header)
+	j.ID, j.CreatedAt, j.RunAt, j.State, j.Traceparent = job.NewID(), now, now, job.Pending, Traceparent(c.Request().Header)
 	if found.Overlap == job.OverlapQueue {
 		j.State = job.Waiting // for those before it, if there are any
 	}

@@ -10,15 +10,16 @@ import (
 	"github.com/asyncops/asyncops/tasks"
 )
 
-// Templates reads what schedules submit: the body of a submission without
-// times and keys, which each fire has of its own.
+// Templates reads submissions as the configuration lets them be: those that are
+// handed in, and those of schedules.
 type Templates struct {
 	Queues     []string // that are configured
 	Targets    tasks.Targets
 	Deliveries Deliveries
 }
 
-// Read returns the job that the template makes, without id, times and state.
+// Read returns the job that a schedule's template makes, without id, times and
+// state: a submission's body without times and keys, which each fire has of its own.
 // Its errors are *job.InvalidError, with pointers into the template. With one
 // that is not ErrMalformed the job can be accepted nevertheless: its run then
 // says what is wrong.

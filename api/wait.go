@@ -13,9 +13,9 @@ import (
 // maxWait is how long an answer may be held for a job's end.
 const maxWait = 60 * time.Second
 
-// preferredWait reads Prefer: wait=N (RFC 7240) in seconds, cut to maxWait.
+// PreferredWait reads Prefer: wait=N (RFC 7240) in seconds, cut to a minute.
 // What is not understood is passed over, as that RFC wants it.
-func preferredWait(h http.Header) time.Duration {
+func PreferredWait(h http.Header) time.Duration {
 	for _, line := range h["Prefer"] {
 		for preference := range strings.SplitSeq(line, ",") {
 			preference, _, _ = strings.Cut(preference, ";")

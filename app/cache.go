@@ -19,7 +19,7 @@ func (s *system) openCache(name string) error {
 	if !s.cfg.Cache.Enabled || name == "scheduler" {
 		return nil
 	}
-	cfg := cache.Config{MaxBytes: s.cfg.Cache.MaxBytes.Bytes(), Teller: !runsJobs(name)}
+	cfg := cache.Config{MaxBytes: s.cfg.Cache.MaxBytes.Bytes(), Teller: !usesTargets(name)}
 	setting, url := "cache.redis_url", s.cfg.Cache.RedisURL
 	if url.Mode == "" {
 		setting, url = "redis.url", s.cfg.Redis.URL

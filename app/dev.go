@@ -59,7 +59,7 @@ func (s *system) addDev(demo *demo, out io.Writer) error {
 	if db, ok := s.cfg.Databases[demoName]; ok && db.DSN.Driver == config.DriverSQLite {
 		s.start("demo tables", func(ctx context.Context) error { return makeDemoTables(ctx, db.DSN.Path) })
 	}
-	s.parts = append(s.parts, lifecycle.Part{Name: "migrate", Start: s.migrateSoon, Run: s.migrateUntilDone})
+	s.addMigration()
 	s.addBase()
 	s.addTargets()
 	s.addScheduler()
@@ -93,6 +93,11 @@ func devDefaults(cfg *config.Config, demo string) {
 	client.AllowNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	client.Idempotency.Header = "Idempotency-Key"
 	cfg.Clients = map[string]config.Client{demoName: client}
+}
+
+// addMigration adds the bringing up of the ledger's schema.
+func (s *system) addMigration() {
+	s.parts = append(s.parts, lifecycle.Part{Name: "migrate", Start: s.migrateSoon, Run: s.migrateUntilDone})
 }
 
 // migrateSoon brings the ledger's schema up, if the database answers.

@@ -66,9 +66,11 @@ func poolUse(u job.PoolUse) api.PoolUse {
 	return api.PoolUse{InUse: u.InUse, Idle: u.Idle, Max: u.Max, Waiting: u.Waiting, Waits: u.Waits, WaitSeconds: u.WaitSeconds}
 }
 
-// lookOnly are the connections of a process that runs no jobs: it looks at its
-// targets, and asks them for plans.
+// lookOnly are the connections of a process that does not work with its
+// targets: it looks at them, and asks them for plans.
 const lookOnly = 2
 
-// runsJobs reports whether a process of the name runs jobs.
-func runsJobs(process string) bool { return process == "worker" || process == "dev" }
+// usesTargets reports whether a process of the name works with its targets.
+func usesTargets(process string) bool {
+	return process == "worker" || process == "dev" || process == embedded
+}

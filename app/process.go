@@ -37,10 +37,11 @@ type Process struct {
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
+	Log     *slog.Logger // nil: to Stderr, as the configuration says
 
 	// Signers are the types of client authentication that are registered in Go,
 	// by the name that auth: {type: custom, name: …} gives them. Processes that
-	// run jobs must have those that the configuration names.
+	// call clients must have those that the configuration names.
 	Signers map[string]clients.Signer
 }
 
@@ -140,7 +141,10 @@ func (p Process) load(path string, edit func(*config.LoadArgs)) (*config.Config,
 	if err != nil {
 		return nil, nil, err
 	}
-	log := observe.Logger(p.Stderr, cfg.Observability.LogLevel, cfg.Observability.LogFormat)
+	log := p.Log
+	if log == nil {
+		log = observe.Logger(p.Stderr, cfg.Observability.LogLevel, cfg.Observability.LogFormat)
+	}
 	for _, w := range warnings {
 		log.Warn("configuration", "warning", w.String())
 	}

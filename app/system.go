@@ -118,7 +118,7 @@ func (s *system) openTargets(name string) error {
 			errs = append(errs, err)
 			continue
 		}
-		if !runsJobs(name) {
+		if !usesTargets(name) {
 			cfg.PoolSize, cfg.MaxOverflow = min(cfg.PoolSize, lookOnly), 0
 		}
 		cfg.Cache.In = s.cache
@@ -132,7 +132,7 @@ func (s *system) openTargets(name string) error {
 	}
 	for _, client := range slices.Sorted(maps.Keys(s.cfg.Clients)) {
 		cfg := clientOf(client, s.cfg.Clients[client], s.signers)
-		if cfg.Auth.Sign == nil && !runsJobs(name) {
+		if cfg.Auth.Sign == nil && !usesTargets(name) {
 			cfg.Auth.Sign = unsignable
 		}
 		if gate := s.fleet.Upstream(client); gate != nil {

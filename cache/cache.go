@@ -165,7 +165,9 @@ func (s *Space) count(r Result) {
 	} else {
 		s.misses.Add(1)
 	}
-	s.cache.observer.CacheRequest(s.name, r)
+	if !s.off() {
+		s.cache.observer.CacheRequest(s.name, r)
+	}
 }
 
 // briefly is how long it may be remembered that there is nothing.

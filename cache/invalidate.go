@@ -19,7 +19,7 @@ var ErrAway = errors.New("cache: redis is away")
 // it; it takes no context because that must not be left out.
 func (s *Space) Invalidate(tags, keys []string) error {
 	slots := slotsOf(s.name, tags, keys)
-	if len(slots) == 0 {
+	if len(slots) == 0 || s.off() {
 		return nil
 	}
 	if s.cache.fleet == nil {
