@@ -102,7 +102,7 @@ func (o *fakeOutside) InvalidateDatabase(name string, tables, keys []string) err
 	return o.cacheAway
 }
 
-func (o *outside) InvalidateClient(name, key, pathPrefix string) error {
+func (o *fakeOutside) InvalidateClient(name, key, pathPrefix string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.forgotten = append(o.forgotten, fmt.Sprintf("%s[%s] [%s]", name, pathPrefix, key))
