@@ -1,16 +1,8 @@
 package cache
 
-import "context"
-
 // Off returns a space that keeps nothing, for where there is no cache: Get
 // loads, and Invalidate has nothing to make stale.
 func Off() *Space { return &Space{} }
 
 // off reports whether the space keeps nothing.
 func (s *Space) off() bool { return s.cache == nil }
-
-// bypass loads what the cache does not answer.
-func bypass(ctx context.Context, load Load) (Answer, error) {
-	v, err := load(ctx, nil)
-	return Answer{v.Data, Bypass}, err
-}
