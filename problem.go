@@ -66,5 +66,5 @@ func problemOf(err error) error {
 
 // codeOf is the code of a problem of the program's own: the status, as a word.
 func codeOf(status int) string {
-	return strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
+	return strings.NewReplacer(" ", "_", "-", "_", "'", "").Replace(strings.ToLower(http.StatusText(status)))
 }

@@ -150,17 +150,12 @@ func Background(build Build) echo.HandlerFunc {
 // accepted answers that a job is durable, once it has ended if that was asked
 // for.
 func (v *visit) accepted(c echo.Context, receipt *Receipt) error {
-	j, header := receipt.Job, c.Response().Header()
-	header.Set(echo.HeaderLocation, v.self(j.ID))
+	header := c.Response().Header()
+	header.Set(echo.HeaderLocation, v.self(receipt.Job.ID))
 	if receipt.Replayed {
 		header.Set("Idempotency-Replayed", "true")
 	}
-	status := http.StatusAccepted
-	if now, err := v.await(c, j); err == nil {
-		j = now
-	} else { // it is accepted all the same, and that is what the answer says
-		v.app.embedded.Log().WarnContext(v.whole, "an accepted job could not be read again", "job", j.ID, "error", err)
-	}
+	j, status := v.await(c, receipt.Job), http.StatusAccepted
 	if j.State.Terminal() && header.Get(preferenceApplied) != "" {
 		status = http.StatusOK
 	}
@@ -170,15 +165,15 @@ func (v *visit) accepted(c echo.Context, receipt *Receipt) error {
 const preferenceApplied = "Preference-Applied"
 
 // await waits for the job's end as long as the request prefers to, and returns
-// the job as it is then.
-func (v *visit) await(c echo.Context, j *job.Job) (*job.Job, error) {
+// the job as it is then, or, if it cannot be read again, as it was.
+func (v *visit) await(c echo.Context, j *job.Job) *job.Job {
 	wait := api.PreferredWait(c.Request().Header)
 	if wait <= 0 {
-		return j, nil
+		return j
 	}
 	c.Response().Header().Set(preferenceApplied, "wait="+strconv.Itoa(int(wait/time.Second)))
 	if j.State.Terminal() {
-		return j, nil
+		return j
 	}
 	// The server's own timeouts are not for an answer that was asked to be late;
 	// not every writer has them, which is as good.
@@ -189,7 +184,12 @@ func (v *visit) await(c echo.Context, j *job.Job) (*job.Job, error) {
 	_ = v.app.embedded.Wait(waiting, j.ID) // whatever ended it, the job is read
 	reading, cancelRead := context.WithTimeout(v.whole, v.config.Timeout)
 	defer cancelRead()
-	return v.app.Job(reading, j.ID)
+	now, err := v.app.Job(reading, j.ID)
+	if err != nil {
+		v.app.embedded.Log().WarnContext(v.whole, "a job could not be read again", "job", j.ID, "error", err)
+		return j
+	}
+	return now
 }
 
 // self is where the program shows the job.
@@ -215,8 +215,5 @@ func JobStatus(c echo.Context) error {
 	if !owns(v.owner(c), j) {
 		return job.ErrNotFound
 	}
-	if j, err = v.await(c, j); err != nil {
-		return err
-	}
-	return c.JSONBlob(http.StatusOK, api.AppendJob(nil, j, v.self(j.ID)))
+	return c.JSONBlob(http.StatusOK, api.AppendJob(nil, v.await(c, j), v.self(j.ID)))
 }
