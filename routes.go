@@ -175,10 +175,7 @@ func (v *visit) await(c echo.Context, j *job.Job) *job.Job {
 	if j.State.Terminal() {
 		return j
 	}
-	// The server's own timeouts are not for an answer that was asked to be late;
-	// not every writer has them, which is as good.
-	server := http.NewResponseController(c.Response())
-	_, _ = server.SetReadDeadline(time.Time{}), server.SetWriteDeadline(time.Time{})
+	defer patient(c)()
 	waiting, cancel := context.WithTimeout(v.whole, wait)
 	defer cancel()
 	_ = v.app.embedded.Wait(waiting, j.ID) // whatever ended it, the job is read
@@ -190,6 +187,18 @@ func (v *visit) await(c echo.Context, j *job.Job) *job.Job {
 		return j
 	}
 	return now
+}
+
+// patient keeps the server's own timeouts from ending a request that was asked
+// to take longer, until done is called. Not every writer has them to lift.
+func patient(c echo.Context) (done func()) {
+	limits := http.NewResponseController(c.Response())
+	_, _ = limits.SetReadDeadline(time.Time{}), limits.SetWriteDeadline(time.Time{})
+	return func() {
+		if server, _ := c.Request().Context().Value(http.ServerContextKey).(*http.Server); server != nil && server.WriteTimeout > 0 {
+			_ = limits.SetWriteDeadline(time.Now().Add(server.WriteTimeout))
+		}
+	}
 }
 
 // self is where the program shows the job.

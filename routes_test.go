@@ -2,7 +2,9 @@ package asyncops_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -229,7 +231,7 @@ func TestBackground(t *testing.T) {
 	if got := p.do(t, "POST", "/users", `{"name":`); got.status != 400 || got.problem(t).Code != "bad_request" {
 		t.Errorf("a bad body = %d %s, want 400", got.status, got.body)
 	}
-	if got := p.do(t, "POST", "/users", `{"name":{"$now":1}}`); got.status != 422 || len(got.problem(t).Errors) != 1 {
+	if got := p.do(t, "POST", "/users", `{"name":"a\u0000"}`); got.status != 422 || len(got.problem(t).Errors) != 1 {
 		t.Errorf("a bad value = %d %s, want 422 that names the field", got.status, got.body)
 	}
 
@@ -255,6 +257,32 @@ func TestBackground(t *testing.T) {
 	}
 	if got := <-held; got.status != 200 || got.job(t).State != job.Scheduled {
 		t.Errorf("a wait that Close ended = %d %s, want the job as it was", got.status, got.body)
+	}
+}
+
+// A real server's timeouts do not count while an answer is held.
+func TestWaitOutlastsTimeouts(t *testing.T) {
+	t.Parallel()
+	p := start(t, alone, asyncops.Standalone())
+	p.echo.POST("/", asyncops.Background(operation("system.noop", `{"sleep":"1s"}`)))
+	server := httptest.NewUnstartedServer(p.echo)
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Prefer", "wait=60")
+	for range 2 { // on one connection
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		if err := errors.Join(err, res.Body.Close()); err != nil || res.StatusCode != 200 {
+			t.Errorf("POST / = %d %s, %v; want 200", res.StatusCode, text, err)
+		}
 	}
 }
 

@@ -156,15 +156,15 @@ func (e *Embedded) Cache() *cache.Space { return e.space }
 
 // Database returns the configured database; "" is the only one.
 func (e *Embedded) Database(name string) (*store.Target, error) {
-	return configured(e.s.databases, "database", name)
+	return lookUp(e.s.databases, "database", name)
 }
 
 // Client returns the configured client; "" is the only one.
 func (e *Embedded) Client(name string) (*clients.Client, error) {
-	return configured(e.s.upstreams, "client", name)
+	return lookUp(e.s.upstreams, "client", name)
 }
 
-func configured[T any](all map[string]T, what, name string) (T, error) {
+func lookUp[T any](all map[string]T, what, name string) (T, error) {
 	found, ok := named(all, name)
 	switch names := slices.Sorted(maps.Keys(all)); {
 	case ok:
