@@ -86,13 +86,7 @@ func showWeather(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	weather, err := clients.Decode[struct {
-		Degrees int `json:"degrees"`
-	}](answer)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, weather)
+	return c.JSONBlob(answer.Status, answer.Body)
 }
 
 // processData is POST /process-data: 202, and a worker inserts the row once,
