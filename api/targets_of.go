@@ -35,19 +35,31 @@ func (p *principal) permitTask(task tasks.Task) error {
 
 // permitHealth lets a key that is limited to databases or clients look at those
 // alone.
-func (p *principal) permitHealth(targets []string) error {
+func (p *principal) permitHealth(targets []job.Target) error {
 	if p.databases == nil && p.clients == nil {
 		return nil
 	}
 	if len(targets) == 0 {
 		return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets; name those to look at")
 	}
-	for _, name := range targets {
-		if !slices.Contains(p.databases, name) && !slices.Contains(p.clients, name) {
-			return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets, and %s is none of them", clip(name))
+	for _, target := range targets {
+		if !p.permitsTarget(target) {
+			return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets, and %s is none of them", clip(target.String()))
 		}
 	}
 	return nil
+}
+
+// permitsTarget reports whether a key that is limited to databases or clients may
+// use the target.
+func (p *principal) permitsTarget(target job.Target) bool {
+	switch target.Type {
+	case job.TypeDatabase:
+		return p.databases == nil || slices.Contains(p.databases, target.Name)
+	case job.TypeClient:
+		return p.clients == nil || slices.Contains(p.clients, target.Name)
+	}
+	return false
 }
 
 func (p *principal) permitClients(names []string) error {
@@ -74,10 +86,10 @@ func (s *Server) permitTargets(p *principal, j *job.Job) error {
 		return nil
 	}
 	if err := json.Unmarshal(j.Args, &args); err != nil {
-		args.Database, args.Client, args.Requests, args.Targets = unreadable, unreadable, nil, nil
+		args.Database, args.Client, args.Requests, args.Targets = unreadable, unreadable, nil, []string{unreadable}
 	}
 	if j.Kind == string(tasks.SystemHealth) {
-		return p.permitHealth(args.Targets)
+		return p.permitHealth(s.healthTargets(args.Targets))
 	}
 	if family == "db" {
 		if target, ok := s.deps.Targets.Database(args.Database); ok {
@@ -103,6 +115,20 @@ func (s *Server) permitTargets(p *principal, j *job.Job) error {
 		}
 	}
 	return p.permitClients(names)
+}
+
+// healthTargets are the targets of a stored system.health. A name that stands for
+// none, or for two, is one that no key is limited to.
+func (s *Server) healthTargets(names []string) []job.Target {
+	targets := make([]job.Target, len(names))
+	for i, name := range names {
+		if found := tasks.LookUpTarget(name, s.deps.Targets); len(found) == 1 {
+			targets[i] = found[0]
+		} else {
+			targets[i].Name = name
+		}
+	}
+	return targets
 }
 
 func orUnreadable(name string) string {

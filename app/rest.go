@@ -9,11 +9,9 @@ import (
 	"slices"
 
 	"github.com/asyncops/asyncops/api"
-	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/dispatch"
-	"github.com/asyncops/asyncops/handlers"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/lifecycle"
@@ -174,14 +172,14 @@ func (s statuses) Databases(ctx context.Context) ([]api.Database, error) {
 	}
 	found := make([]api.Database, 0, len(s.databases))
 	for _, name := range slices.Sorted(maps.Keys(s.databases)) {
-		h := s.sights.of(databaseCheck + name)
+		h := s.sights.of(job.DatabaseTarget(name))
 		pool, cache := fleetPool(workers, name)
 		found = append(found, api.Database{
 			Name: name, Driver: s.cfg.Databases[name].DSN.Driver, Delivery: s.databases[name].Delivery(dbop.InsertOne),
 			Health: api.DatabaseHealth{
 				Status: h.Status, LatencyMS: h.LatencyMS, Effects: string(s.databases[name].EffectsState()), Detail: h.Detail, CheckedAt: h.CheckedAt,
 			},
-			Pool: pool, Cache: cache, Parked: parked[handlers.DatabaseTarget(name)],
+			Pool: pool, Cache: cache, Parked: parked[job.DatabaseTarget(name).String()],
 		})
 	}
 	return found, nil
@@ -196,7 +194,7 @@ func (s statuses) Clients(ctx context.Context) ([]api.Client, error) {
 	found := make([]api.Client, 0, len(s.upstreams))
 	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {
 		pool := api.Pool(pools[name])
-		c := api.Client{Name: name, Health: s.sights.of(clientCheck + name), Pool: &pool, Parked: parked[clients.Target(name)]}
+		c := api.Client{Name: name, Health: s.sights.of(job.ClientTarget(name)), Pool: &pool, Parked: parked[job.ClientTarget(name).String()]}
 		s.showGate(ctx, &c)
 		found = append(found, c)
 	}

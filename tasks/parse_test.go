@@ -8,6 +8,7 @@ import (
 
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/httpop"
+	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/tasks"
 	"github.com/google/go-cmp/cmp"
 )
@@ -133,7 +134,8 @@ func examples() []example {
 			&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "HEAD", Path: "/x"}, Cache: &tasks.Cache{Key: "x", TTL: time.Hour}}},
 
 		{"all", "system.health", `{}`, &tasks.Health{}},
-		{"some", "system.health", `{"targets":["main","crm","ledger","redis"]}`, &tasks.Health{Targets: []string{"main", "crm", "ledger", "redis"}}},
+		{"some", "system.health", `{"targets":["main","crm","ledger","redis"]}`, &tasks.Health{Targets: []job.Target{job.DatabaseTarget("main"), job.ClientTarget("crm"), {Type: job.TypeLedger, Name: "ledger"}, {Type: job.TypeRedis, Name: "redis"}}}},
+		{"with their types", "system.health", `{"targets":["database main","client crm"]}`, &tasks.Health{Targets: []job.Target{job.DatabaseTarget("main"), job.ClientTarget("crm")}}},
 
 		{"nothing", "system.noop", `{}`, &tasks.Noop{}},
 		{"sleep", "system.noop", `{"sleep":"1h","fail":false}`, &tasks.Noop{Sleep: time.Hour}},
