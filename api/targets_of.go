@@ -82,7 +82,7 @@ func (s *Server) permitTargets(p *principal, j *job.Job) error {
 		Targets []string `json:"targets"` // to look at
 	}
 	family, _, _ := strings.Cut(j.Kind, ".")
-	if family != "db" && family != "http" && family != "ws" && j.Kind != string(tasks.SystemHealth) {
+	if family != "db" && family != "http" && family != "ws" && j.Kind != string(tasks.SystemHealth) && j.Kind != string(tasks.SystemNotify) {
 		return nil
 	}
 	if err := json.Unmarshal(j.Args, &args); err != nil {

@@ -28,7 +28,6 @@ func unused(cfg *config.Config) []string {
 		note(client.Cache.MaxBody != usual.Cache.MaxBody, "clients."+name+".cache.max_body")
 		note(client.Idempotency.TTL != usual.Idempotency.TTL, "clients."+name+".idempotency.ttl")
 	}
-	note(len(cfg.Alerts.Notify) > 0, "alerts.notify")
 	note(cfg.Observability.OTLPEndpoint != "", "observability.otlp_endpoint")
 	return settings
 }

@@ -56,13 +56,13 @@ const unknownKindDelay = 5 * time.Second
 
 // Run does the job once. Its errors are *job.Failure.
 func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
-	if _, ok := tasks.Lookup(j.Kind); !ok {
+	if !tasks.Known(j.Kind) {
 		return job.Result{}, &job.Failure{
 			Class: job.ClassThrottled, Code: job.CodeUnknownKind, Wait: job.WaitNoWorker, RetryAfter: unknownKindDelay,
 			Message: "worker " + j.Worker + " does not know kind " + j.Kind,
 		}
 	}
-	task, err := tasks.Parse(j.Kind, j.Args, h.targets)
+	task, err := tasks.ParseStored(j.Kind, j.Args, h.targets)
 	if err != nil {
 		return job.Result{}, invalid(err)
 	}
@@ -79,6 +79,8 @@ func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
 		return h.exchange(ctx, j, task)
 	case *tasks.Health:
 		return h.health(ctx, task)
+	case *tasks.Notify:
+		return h.notify(ctx, j, task)
 	case *tasks.Noop:
 		return noop(ctx, task)
 	}
@@ -99,7 +101,7 @@ func invalid(err error) *job.Failure {
 // more, or returns what one that did has stored. Kinds that change no database
 // have nothing to seal.
 func (h *Handlers) Seal(ctx context.Context, j *job.Job) (result json.RawMessage, applied bool, err error) {
-	task, err := tasks.Parse(j.Kind, j.Args, h.targets)
+	task, err := tasks.ParseStored(j.Kind, j.Args, h.targets)
 	if err != nil {
 		return nil, false, invalid(err)
 	}

@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/asyncops/asyncops/job"
+	"github.com/asyncops/asyncops/tasks"
 )
 
 // Target names the target of a job whose room is bounded; "" for none. Args
 // that cannot be read name none: the run tells what is wrong with them.
 func (h *Handlers) Target(j *job.Job) string {
 	family, _, _ := strings.Cut(j.Kind, ".")
-	if family != "db" && family != "http" && family != "ws" {
+	if family != "db" && family != "http" && family != "ws" && j.Kind != string(tasks.SystemNotify) {
 		return ""
 	}
 	var args struct {
