@@ -102,6 +102,13 @@ func (o *fakeOutside) InvalidateDatabase(name string, tables, keys []string) err
 	return o.cacheAway
 }
 
+func (o *fakeOutside) InvalidateClient(name, key, pathPrefix string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forgotten = append(o.forgotten, fmt.Sprintf("%s[%s] [%s]", name, pathPrefix, key))
+	return o.cacheAway
+}
+
 func (o *fakeOutside) Request(route, method string, code int, seconds float64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -228,7 +235,7 @@ func start(t testing.TB, change ...func(*api.Config, *api.Deps)) *fixture {
 	cfg := api.Config{Listen: "127.0.0.1:0", Queues: []string{"critical", "default"}, Gzip: true}
 	deps := api.Deps{
 		Ledger: f.fakeLedger, Schedules: f.fakeLedger, Signals: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
-		Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Observer: f.outside,
+		Alerts: fakeAlerts{}, Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Observer: f.outside,
 		Log:     slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Healthz: ok(200, `{"status":"ok"}`), Readyz: ok(503, `{"status":"down","checks":[]}`), Metrics: plainMetrics(),
 		Now: func() time.Time { return testNow },

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/asyncops/asyncops/api"
 	"github.com/asyncops/asyncops/config"
@@ -125,7 +126,9 @@ func (l restLedger) Workers(ctx context.Context) ([]api.Worker, error) {
 			Databases: make(map[string]api.PoolUse, len(w.Pools)),
 		}
 		for name, use := range w.Pools {
-			workers[i].Databases[name] = poolUse(use)
+			if !strings.HasPrefix(name, string(job.TypeClient)+" ") {
+				workers[i].Databases[name] = poolUse(use)
+			}
 		}
 	}
 	return workers, err
@@ -186,6 +189,10 @@ func (s statuses) Databases(ctx context.Context) ([]api.Database, error) {
 }
 
 func (s statuses) Clients(ctx context.Context) ([]api.Client, error) {
+	workers, err := s.ledger.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	parked, err := s.ledger.CountParkedOn(ctx)
 	if err != nil {
 		return nil, err
@@ -195,6 +202,7 @@ func (s statuses) Clients(ctx context.Context) ([]api.Client, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {
 		pool := api.Pool(pools[name])
 		c := api.Client{Name: name, Health: s.sights.of(job.ClientTarget(name)), Pool: &pool, Parked: parked[job.ClientTarget(name).String()]}
+		_, c.Cache = fleetPool(workers, job.ClientTarget(name).String())
 		s.showGate(ctx, &c)
 		found = append(found, c)
 	}

@@ -24,8 +24,6 @@ func unused(cfg *config.Config) []string {
 	usual := config.DefaultClient()
 	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
 		client := cfg.Clients[name]
-		note(client.Cache.TTL != usual.Cache.TTL, "clients."+name+".cache.ttl")
-		note(client.Cache.MaxBody != usual.Cache.MaxBody, "clients."+name+".cache.max_body")
 		note(client.Idempotency.TTL != usual.Idempotency.TTL, "clients."+name+".idempotency.ttl")
 	}
 	note(cfg.Observability.OTLPEndpoint != "", "observability.otlp_endpoint")

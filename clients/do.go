@@ -29,19 +29,22 @@ const maxRetryDelay = 10 * time.Second
 // ErrTimeout, ErrDeadline, ErrDraining), but for a request that may have been
 // carried out and is not repeatable: its class is ambiguous whatever the cause.
 func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, error) {
-	if c.closed.Load() {
-		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
-	}
-	if err := c.check(r); err != nil {
+	k, err := c.begin(r, httpop.Check(r, c.policy))
+	if err != nil {
 		return nil, err
 	}
-	target, err := httpop.Join(c.base, r.Path, r.Query)
-	if err != nil {
-		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
-	}
-	k := newCall(c, r, target)
 	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
 	defer cancel()
+	if k.mayBeKept() {
+		return k.cached(ctx)
+	}
+	resp, err := k.do(ctx)
+	k.changed(resp)
+	return resp, err
+}
+
+// do sends the request, and again as the package's table says.
+func (k *call) do(ctx context.Context) (*httpop.Response, error) {
 	resp, failure := k.run(ctx)
 	if failure != nil {
 		failure.Summary = k.summary()
@@ -61,16 +64,26 @@ type call struct {
 	secrets   []string // of the send
 	renewed   bool     // credentials that the upstream refused were replaced
 	began     time.Time
+	sent      time.Time // the last send
 	sends     int
 	statuses  []int
+	old       *kept // whether it holds is asked; nil: nothing
 }
 
-func newCall(c *Client, r httpop.Request, target *url.URL) *call {
+// begin is a call of a request, of which faults are what Check says.
+func (c *Client) begin(r httpop.Request, faults []job.FieldError) (*call, error) {
+	if c.closed.Load() {
+		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
+	}
+	target, err := c.target(r, faults)
+	if err != nil {
+		return nil, err
+	}
 	k := &call{Client: c, request: r, id: r.IdempotencyKey, target: target, began: time.Now()}
 	if k.id == "" {
 		k.id = rand.Text()
 	}
-	return k
+	return k, nil
 }
 
 func (k *call) timeout() time.Duration {
@@ -137,8 +150,10 @@ func (k *call) try(ctx context.Context, before *job.Failure) (*httpop.Response, 
 	sign := SignNone
 	defer func() { pass.Done(sign) }()
 	began := time.Now()
+	k.sent = began
 	x, err := k.send(ctx, func(ctx context.Context) (*http.Request, error) {
 		req := k.build(ctx, k.request, k.target)
+		k.addConditions(req)
 		secrets, err := k.signer.sign(req, message{id: k.id, body: k.request.Body, at: began})
 		k.secrets = secrets
 		return req, err
@@ -179,7 +194,22 @@ func (c *Client) Repeatable(method string, keyed bool) bool {
 	return httpop.Safe(method) || keyed && c.cfg.Idempotency.Header != "" || c.cfg.Idempotency.OnAmbiguous == OnAmbiguousRetry
 }
 
+// asksWhetherOldHolds reports whether the request has conditions. Those of an
+// answer say nothing about where a redirect leads.
+func (k *call) asksWhetherOldHolds() bool { return k.old != nil && k.redirects == 0 }
+
+func (k *call) addConditions(req *http.Request) {
+	if k.asksWhetherOldHolds() {
+		for name, value := range k.old.conditions() {
+			req.Header.Set(name, value)
+		}
+	}
+}
+
 func (k *call) expected(status int) bool {
+	if status == http.StatusNotModified && k.asksWhetherOldHolds() {
+		return true
+	}
 	if len(k.request.Expect) == 0 {
 		return status >= 200 && status <= 299
 	}

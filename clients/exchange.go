@@ -16,18 +16,13 @@ import (
 // close code, honours the idempotency key of the handshake, or its
 // configuration says on_ambiguous: retry.
 func (c *Client) Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Transcript, error) {
-	if fields := httpop.CheckExchange(e, c.policy); len(fields) > 0 {
-		err := &job.InvalidError{Fields: fields}
-		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	k, err := c.begin(e.Handshake(), httpop.CheckExchange(e, c.policy))
+	if err != nil {
+		return nil, err
 	}
-	began := time.Now()
-	timeout := c.cfg.Timeout
-	if e.Timeout > 0 {
-		timeout = e.Timeout
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errCallTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
 	defer cancel()
-	conn, err := c.dial(ctx, e.Handshake(), e.Subprotocols)
+	conn, err := k.dial(ctx, e.Subprotocols)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +32,7 @@ func (c *Client) Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Trans
 	if failure == nil {
 		t.CloseCode = conn.Close(ctx)
 	}
-	t.Duration = time.Since(began)
+	t.Duration = time.Since(k.began)
 	// The fields cannot fail to marshal.
 	t.Summary, _ = json.Marshal(struct {
 		Path       string `json:"path"`

@@ -28,12 +28,9 @@ type Preview struct {
 // credential, and sends nothing. A request that Check refuses answers a
 // *job.Failure with code invalid.
 func (c *Client) DryRun(r httpop.Request) (*Preview, error) {
-	if err := c.check(r); err != nil {
-		return nil, err
-	}
-	target, err := httpop.Join(c.base, r.Path, r.Query)
+	target, err := c.target(r, httpop.Check(r, c.policy))
 	if err != nil {
-		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+		return nil, err
 	}
 	req := c.build(context.Background(), r, target)
 	c.signer.preview(req, message{id: orDefault(r.IdempotencyKey, hiddenID), body: r.Body, at: time.Now()})
@@ -45,13 +42,17 @@ func (c *Client) DryRun(r httpop.Request) (*Preview, error) {
 	}, nil
 }
 
-func (c *Client) check(r httpop.Request) error {
-	fields := httpop.Check(r, c.policy)
-	if len(fields) == 0 {
-		return nil
+// target is the URL of a request, of which faults are what Check says.
+func (c *Client) target(r httpop.Request, faults []job.FieldError) (*url.URL, error) {
+	if len(faults) > 0 {
+		err := &job.InvalidError{Fields: faults}
+		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
 	}
-	err := &job.InvalidError{Fields: fields}
-	return c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	u, err := httpop.Join(c.base, r.Path, r.Query)
+	if err != nil {
+		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	}
+	return u, nil
 }
 
 // hiddenID stands for the id of a message that has none yet.

@@ -16,6 +16,7 @@ type requestSummary struct {
 	Path       string `json:"path"`
 	Status     int    `json:"status"`
 	Sends      int    `json:"sends"`
+	Cached     bool   `json:"cached,omitempty"` // the answer is what was kept of an earlier one
 	DurationMS int64  `json:"duration_ms"`
 }
 
@@ -30,7 +31,7 @@ func (h *Handlers) request(ctx context.Context, j *job.Job, task *tasks.HTTP) (j
 	}
 	summary, err := json.Marshal(requestSummary{
 		Client: task.Client, Method: task.Request.Method, Path: task.Request.Path, Status: result.Status,
-		Sends: result.Sends, DurationMS: result.DurationMS,
+		Sends: result.Sends, Cached: result.Cached, DurationMS: result.DurationMS,
 	})
 	return job.Result{Value: value, Summary: summary}, err
 }

@@ -131,7 +131,7 @@ func examples() []example {
 				*call(httpop.Request{Method: "POST", Path: "/b", Body: []byte("1"), ContentType: "application/json"}),
 			}}},
 		{"cache", "http.request", `{"method":"HEAD","path":"/x","cache":{"key":"x","ttl":"1h"}}`,
-			&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "HEAD", Path: "/x"}, Cache: &tasks.Cache{Key: "x", TTL: time.Hour}}},
+			&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "HEAD", Path: "/x", Cache: &httpop.Cache{Key: "x", TTL: time.Hour}}}},
 
 		{"all", "system.health", `{}`, &tasks.Health{}},
 		{"some", "system.health", `{"targets":["main","crm","ledger","redis"]}`, &tasks.Health{Targets: []job.Target{job.DatabaseTarget("main"), job.ClientTarget("crm"), {Type: job.TypeLedger, Name: "ledger"}, {Type: job.TypeRedis, Name: "redis"}}}},
