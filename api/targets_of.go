@@ -27,6 +27,8 @@ func (p *principal) permitTask(task tasks.Task) error {
 		return limited(p.clients, "client", t.Client)
 	case *tasks.Batch:
 		return p.permitClients(t.Clients())
+	case *tasks.Warm:
+		return p.permitAll(t.Targets())
 	case *tasks.Health:
 		return p.permitHealth(t.Targets)
 	}
@@ -41,6 +43,14 @@ func (p *principal) permitHealth(targets []job.Target) error {
 	}
 	if len(targets) == 0 {
 		return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets; name those to look at")
+	}
+	return p.permitAll(targets)
+}
+
+// permitAll answers 403 unless the key may use all of the targets.
+func (p *principal) permitAll(targets []job.Target) error {
+	if p.databases == nil && p.clients == nil {
+		return nil
 	}
 	for _, target := range targets {
 		if !p.permitsTarget(target) {
@@ -81,6 +91,9 @@ func (s *Server) permitTargets(p *principal, j *job.Job) error {
 		} `json:"requests"`
 		Targets []string `json:"targets"` // to look at
 	}
+	if j.Kind == string(tasks.CacheWarm) {
+		return p.permitAll(s.warmTargets(j.Args))
+	}
 	family, _, _ := strings.Cut(j.Kind, ".")
 	if family != "db" && family != "http" && family != "ws" && j.Kind != string(tasks.SystemHealth) && j.Kind != string(tasks.SystemNotify) {
 		return nil
@@ -115,6 +128,16 @@ func (s *Server) permitTargets(p *principal, j *job.Job) error {
 		}
 	}
 	return p.permitClients(names)
+}
+
+// warmTargets are the targets of a stored cache.warm; one that no key is limited
+// to where its args cannot be read any more.
+func (s *Server) warmTargets(args json.RawMessage) []job.Target {
+	task, err := tasks.ParseStored(string(tasks.CacheWarm), args, s.deps.Targets)
+	if warm, ok := task.(*tasks.Warm); ok && err == nil {
+		return warm.Targets()
+	}
+	return []job.Target{{Name: unreadable}}
 }
 
 // healthTargets are the targets of a stored system.health. A name that stands for

@@ -21,6 +21,7 @@ import (
 type Database interface {
 	Run(ctx context.Context, op dbop.Operation, effect *store.Effect) (*store.Result, error)
 	RunCached(ctx context.Context, op dbop.Operation, c store.Cached) (*store.Result, error)
+	Warm(ctx context.Context, op dbop.Operation, c store.Cached) (fresh bool, err error)
 	RunTransaction(ctx context.Context, txn dbop.Transaction, effect *store.Effect) (*store.Result, error)
 	Seal(ctx context.Context, e store.Effect, ops ...dbop.Operation) (stored json.RawMessage, applied bool, err error)
 }
@@ -77,6 +78,8 @@ func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
 		return h.batch(ctx, j, task)
 	case *tasks.Exchange:
 		return h.exchange(ctx, j, task)
+	case *tasks.Warm:
+		return h.warm(ctx, j, task)
 	case *tasks.Health:
 		return h.health(ctx, task)
 	case *tasks.Notify:

@@ -12,7 +12,7 @@ import (
 )
 
 // Task is a job's args, read and found right: one of *DB, *Transaction,
-// *HTTP, *Batch, *Exchange, *Health, *Noop and *Notify.
+// *HTTP, *Batch, *Exchange, *Warm, *Health, *Noop and *Notify.
 type Task interface {
 	// Kind is the kind whose args were read.
 	Kind() Kind
