@@ -21,11 +21,6 @@ func unused(cfg *config.Config) []string {
 		note(cfg.Queues[name].MaxPending > 0, "queues."+name+".max_pending")
 		note(cfg.Queues[name].MaxInFlight > 0, "queues."+name+".max_in_flight")
 	}
-	usual := config.DefaultClient()
-	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
-		client := cfg.Clients[name]
-		note(client.Idempotency.TTL != usual.Idempotency.TTL, "clients."+name+".idempotency.ttl")
-	}
 	note(cfg.Observability.OTLPEndpoint != "", "observability.otlp_endpoint")
 	return settings
 }

@@ -103,8 +103,8 @@ type Pool struct {
 type Idempotency struct {
 	Header string // "" means that it does not
 	Format Format // "" means FormatBare
-	// TTL is how long the upstream remembers a key; zero is not told. Do does
-	// not look at it: it is for who starts another attempt of the same job.
+	// TTL is how long the upstream remembers a key; zero is for ever. A request that
+	// may have been carried out longer ago is not sent again for its key alone.
 	TTL         time.Duration
 	OnAmbiguous OnAmbiguous // "" means OnAmbiguousUnknown
 }

@@ -33,9 +33,9 @@ func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, er
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
-	defer cancel()
 	if k.mayBeKept() {
+		ctx, cancel := k.within(ctx)
+		defer cancel()
 		return k.cached(ctx)
 	}
 	if k.early() {
@@ -50,6 +50,7 @@ func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, er
 func (k *call) do(ctx context.Context) (*httpop.Response, error) {
 	resp, failure := k.run(ctx)
 	if failure != nil {
+		k.tellDoubt(failure, k.request.Method)
 		failure.Summary = k.summary()
 		return nil, failure
 	}
@@ -70,7 +71,8 @@ type call struct {
 	sent      time.Time // the last send
 	sends     int
 	statuses  []int
-	old       *kept // whether it holds is asked; nil: nothing
+	old       *kept     // whether it holds is asked; nil: nothing
+	doubt     time.Time // when the request was first sent and may have been carried out; zero: never
 }
 
 // begin is a call of a request, of which faults are what Check says.
@@ -82,11 +84,16 @@ func (c *Client) begin(r httpop.Request, faults []job.FieldError) (*call, error)
 	if err != nil {
 		return nil, err
 	}
-	k := &call{Client: c, request: r, id: r.IdempotencyKey, target: target, began: time.Now()}
-	if k.id == "" {
+	k := &call{Client: c, request: r, id: r.IdempotencyKey, target: target, began: time.Now(), doubt: r.DoubtSince}
+	if k.id == "" && c.cfg.Auth.Type == AuthStandardWebhooks { // nobody else looks at it
 		k.id = rand.Text()
 	}
 	return k, nil
+}
+
+// within is the context of the call, or of one send of it.
+func (k *call) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithDeadlineCause(ctx, k.began.Add(k.timeout()), errCallTimeout)
 }
 
 func (k *call) timeout() time.Duration {
@@ -103,11 +110,11 @@ type verdict struct {
 	moved   bool // target or credentials have changed: another request, no repetition
 }
 
-func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
+func (k *call) run(parent context.Context) (*httpop.Response, *job.Failure) {
 	var waits *backoff.ExponentialBackOff // most calls need none
 	var before *job.Failure
 	for retries := 0; ; {
-		resp, v := k.try(ctx, before)
+		resp, v := k.try(parent, before)
 		switch {
 		case v == nil:
 			return resp, nil
@@ -128,24 +135,40 @@ func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 		if v.failure.Class == job.ClassThrottled && v.failure.RetryAfter > maxPauseInPlace {
 			return nil, v.failure
 		}
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
-			return nil, v.failure
+		if f := k.rest(parent, delay, v.failure); f != nil {
+			return nil, f
 		}
-		k.log.DebugContext(ctx, "sending again", "client", k.cfg.Name, "method", k.request.Method,
+		k.log.DebugContext(parent, "sending again", "client", k.cfg.Name, "method", k.request.Method,
 			"code", v.failure.Code, "sends", k.sends, "delay", delay)
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, k.interrupted(ctx, v.failure.Err)
-		}
+	}
+}
+
+// rest waits between two sends. It answers with what the call ends with instead,
+// after the failure before.
+func (k *call) rest(parent context.Context, delay time.Duration, before *job.Failure) *job.Failure {
+	ctx, cancel := k.within(parent)
+	defer cancel()
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
+		return before
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return k.interrupted(ctx, before.Err)
 	}
 }
 
 // try sends the request once, if the gate lets it. before is how the call's last
 // send failed; nil for none.
-func (k *call) try(ctx context.Context, before *job.Failure) (*httpop.Response, *verdict) {
+func (k *call) try(parent context.Context, before *job.Failure) (*httpop.Response, *verdict) {
+	if f := k.forgotten(k.request.Method); f != nil {
+		return nil, final(f)
+	}
+	ctx, cancel := k.within(parent)
+	defer cancel()
 	pass, err := k.gate.Enter(ctx)
 	if err != nil {
 		return nil, k.refused(ctx, err, before)
@@ -154,13 +177,7 @@ func (k *call) try(ctx context.Context, before *job.Failure) (*httpop.Response, 
 	defer func() { pass.Done(sign) }()
 	began := time.Now()
 	k.sent = began
-	x, err := k.send(ctx, func(ctx context.Context) (*http.Request, error) {
-		req := k.build(ctx, k.request, k.target)
-		k.addConditions(req)
-		secrets, err := k.signer.sign(req, message{id: k.id, body: k.request.Body, at: began})
-		k.secrets = secrets
-		return req, err
-	})
+	x, err := k.send(ctx, cancel)
 	defer x.finish()
 	if x.reached() {
 		k.sends++
@@ -219,14 +236,21 @@ func (k *call) expected(status int) bool {
 	return slices.Contains(k.request.Expect, status)
 }
 
+// summary is a Response's Summary. Every call has one, so it is not left to
+// reflection.
 func (k *call) summary() []byte {
-	// The fields cannot fail to marshal.
-	text, _ := json.Marshal(struct {
-		Method     string `json:"method"`
-		Path       string `json:"path"`
-		Statuses   []int  `json:"statuses,omitempty"`
-		Sends      int    `json:"sends"`
-		DurationMS int64  `json:"duration_ms"`
-	}{k.request.Method, k.request.Path, k.statuses, k.sends, time.Since(k.began).Milliseconds()})
-	return text
+	path, _ := json.Marshal(k.request.Path) // a string cannot fail
+	text := append(make([]byte, 0, 96+len(path)), `{"method":"`...)
+	text = append(append(text, k.request.Method...), `","path":`...)
+	text = append(text, path...)
+	for i, status := range k.statuses {
+		text = append(text, map[bool]string{true: `,"statuses":[`, false: `,`}[i == 0]...)
+		text = strconv.AppendInt(text, int64(status), 10)
+	}
+	if len(k.statuses) > 0 {
+		text = append(text, ']')
+	}
+	text = strconv.AppendInt(append(text, `,"sends":`...), int64(k.sends), 10)
+	text = strconv.AppendInt(append(text, `,"duration_ms":`...), time.Since(k.began).Milliseconds(), 10)
+	return append(text, '}')
 }

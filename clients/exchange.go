@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/asyncops/asyncops/httpop"
@@ -20,7 +22,11 @@ func (c *Client) Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Trans
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
+	sends := slices.ContainsFunc(e.Steps, func(s httpop.Step) bool { return s.Send != nil })
+	if f := k.forgotten(http.MethodPost); sends && f != nil {
+		return nil, f
+	}
+	ctx, cancel := k.within(ctx)
 	defer cancel()
 	conn, err := k.dial(ctx, e.Subprotocols)
 	if err != nil {
@@ -43,6 +49,12 @@ func (c *Client) Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Trans
 		DurationMS int64  `json:"duration_ms"`
 	}{e.Path, sent, len(t.Received), t.Skipped, t.CloseCode, t.Duration.Milliseconds()})
 	if failure != nil {
+		if conn.sent.Load() {
+			k.inDoubt()
+		}
+		if sends {
+			k.tellDoubt(failure, http.MethodPost)
+		}
 		failure.Summary = t.Summary
 		return nil, failure
 	}

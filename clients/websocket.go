@@ -66,6 +66,7 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 	sign := SignNone
 	defer func() { pass.Done(sign) }()
 	began := time.Now()
+	k.sent = began
 	req := k.build(ctx, k.request, k.target)
 	req.Header.Del("Accept-Encoding")
 	secrets, err := k.signer.sign(req, message{id: k.id, at: began})
@@ -74,7 +75,7 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	}
-	x := &exchange{client: k.Client, cancel: func(error) {}}
+	x := &exchange{client: k.Client, cancel: func() {}}
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart:     func(httptrace.DNSStartInfo) { x.dials() },
 		ConnectStart: func(string, string) { x.dials() },

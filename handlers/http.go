@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/tasks"
@@ -21,9 +22,17 @@ type requestSummary struct {
 }
 
 func (h *Handlers) request(ctx context.Context, j *job.Job, task *tasks.HTTP) (job.Result, error) {
-	result, err := h.send(ctx, j, task, 0)
+	var since time.Time
+	if h.upstreams[task.Client].NeedsKey(task.Request.Method) {
+		notes, err := notesOf(ctx, j)
+		if err != nil {
+			return job.Result{}, err
+		}
+		since = doubtSince(j, notes, 0)
+	}
+	result, err := h.send(ctx, j, task, 0, since)
 	if err != nil {
-		return job.Result{}, err
+		return job.Result{}, noteDoubt(ctx, 0, err)
 	}
 	value, err := json.Marshal(result)
 	if err != nil {
@@ -36,9 +45,11 @@ func (h *Handlers) request(ctx context.Context, j *job.Job, task *tasks.HTTP) (j
 	return job.Result{Value: value, Summary: summary}, err
 }
 
-// send makes the job's request of the index.
-func (h *Handlers) send(ctx context.Context, j *job.Job, task *tasks.HTTP, index int) (tasks.HTTPResult, error) {
+// send makes the job's request of the index. since is when an earlier run sent it,
+// if nobody can tell whether it was carried out.
+func (h *Handlers) send(ctx context.Context, j *job.Job, task *tasks.HTTP, index int, since time.Time) (tasks.HTTPResult, error) {
 	r := task.Request
+	r.DoubtSince = since
 	r.IdempotencyKey = upstreamKey(j, index)
 	r.Traceparent = j.Traceparent
 	response, err := h.upstreams[task.Client].Do(ctx, r)

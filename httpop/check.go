@@ -94,6 +94,9 @@ func (c *checker) method(r Request) {
 }
 
 func (c *checker) query(query map[string][]string, p Policy) {
+	if len(query) == 0 {
+		return
+	}
 	length := 0
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		pointer := "/query/" + escapePointer(name)

@@ -18,6 +18,9 @@ type Request struct {
 	Expect      []int         // statuses that are success; empty means 200-299
 	// IdempotencyKey is the same in every send of one logical call; "" sends none.
 	IdempotencyKey string
+	// DoubtSince is when an earlier call sent the request with this key, and nobody
+	// can tell whether it was carried out; zero: there was none.
+	DoubtSince time.Time
 	// Traceparent is passed on (W3C trace context); "" sends none.
 	Traceparent string
 	// Cache asks for the answer to a GET or HEAD to be kept, and to be one that

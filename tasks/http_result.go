@@ -26,7 +26,7 @@ type HTTPResult struct {
 	Base64     *string           `json:"base64,omitempty"`
 	DurationMS int64             `json:"duration_ms"`
 	Cached     bool              `json:"cached"` // it is what was kept of an earlier answer
-	Sends      int               `json:"sends"` // requests put on the wire
+	Sends      int               `json:"sends"`  // requests put on the wire
 }
 
 // NewHTTPResult makes a result of an answer. It keeps the answer's body and

@@ -42,7 +42,7 @@ var packageRules = []packageRule{
 	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},
 
 	// Composition.
-	{path: "config", imports: []string{"job", "schedule", "internal/duration", "internal/sqltext"}, why: "settings are plain data; app hands each package its own"},
+	{path: "config", imports: []string{"job", "httpop", "schedule", "internal/duration", "internal/sqltext"}, why: "settings are plain data; app hands each package its own"},
 	{path: "lifecycle"},
 	{path: "app", imports: []string{anyPackage}, why: "the only package that knows all the others"},
 	{path: "cmd/api", imports: []string{"app"}},
