@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/store"
@@ -67,7 +68,7 @@ func (h *Handlers) warmItem(ctx context.Context, j *job.Job, item tasks.Task, in
 		kept.Early = true
 		early.Request.Cache = &kept
 		var answer tasks.HTTPResult
-		answer, err = h.send(ctx, j, &early, index)
+		answer, err = h.send(ctx, j, &early, index, time.Time{})
 		fresh = answer.Cached && answer.Sends == 0
 	}
 	switch f := new(job.Failure); {
