@@ -45,7 +45,7 @@ func TestAlerts(t *testing.T) { //nolint:tparallel // the cases share a server
 	for _, tt := range []struct{ name, key, query, want string }{
 		{"all", viewerKey, "", "target_down breaker_open queue_age error_rate"},
 		{"that fire", viewerKey, "?state=firing", "target_down breaker_open"},
-		{"in two states", viewerKey, "?state=pending,resolved", "queue_age error_rate"},
+		{"in two states", viewerKey, "?state=pending&state=resolved", "queue_age error_rate"},
 		{"of a key that is limited to queues and targets", limitedKey, "", "error_rate"},
 		{"of a key that is limited to the database", targetKey, "", "target_down breaker_open queue_age error_rate"},
 	} {
