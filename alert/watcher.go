@@ -147,11 +147,12 @@ func (w *Watcher) read(ctx context.Context) []Seen {
 }
 
 func (w *Watcher) log(ctx context.Context, a *job.Alert) {
-	level, line := slog.LevelWarn, "alert fires"
+	fields := []any{"rule", string(a.Rule), "about", a.About.String(), "value", a.Value, "summary", summary(a)}
 	if a.State == job.AlertResolved {
-		level, line = slog.LevelInfo, "alert resolved"
+		w.cfg.Log.InfoContext(ctx, "alert resolved", fields...)
+		return
 	}
-	w.cfg.Log.Log(ctx, level, line, "rule", string(a.Rule), "about", a.About.String(), "value", a.Value, "summary", summary(a))
+	w.cfg.Log.WarnContext(ctx, "alert fires", fields...)
 }
 
 // tell logs the beginning of a trouble, from time to time that it lasts, and

@@ -31,7 +31,7 @@ func (fakeAlerts) Alerts(context.Context, int) (job.AlertView, error) {
 	}}, nil
 }
 
-func TestAlerts(t *testing.T) { //nolint:tparallel // the cases share a server
+func TestAlerts(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	type list struct {

@@ -56,7 +56,7 @@ type Load func(ctx context.Context, old []byte) (Value, error)
 // is never older than an Invalidate that had returned when Get was called.
 func (s *Space) Get(ctx context.Context, e Entry, load Load) (Answer, error) {
 	answer, err := s.get(ctx, e, 0, load)
-	if err == nil && !(e.Local && answer.passed) {
+	if err == nil && (!e.Local || !answer.passed) {
 		s.count(answer.Result)
 	}
 	return answer, err

@@ -78,7 +78,8 @@ func (l *Ledger) TakeAlertTurn(ctx context.Context, holder string, every, grace 
 		Grace  int64  `bun:"grace"`
 	}{holder, every.Microseconds(), grace.Microseconds()}
 	// A clock that was set back must not keep everybody from it.
-	const until = `CASE WHEN taken_at > ?now THEN 0 ELSE taken_at - ?now + ?every + CASE WHEN holder = ?holder THEN 0 ELSE ?grace END END`
+	const until = `CASE WHEN taken_at > ?now THEN 0 WHEN holder = ?holder THEN taken_at - ?now + ?every
+		ELSE taken_at - ?now + ?every + ?grace END`
 	err := l.read.NewRaw(l.timed(`SELECT `+until+` FROM asyncops_alert_turns WHERE one = 1`), args).Scan(ctx, &wait)
 	if err != nil || wait > 0 {
 		return job.AlertTurn{Wait: time.Duration(wait) * time.Microsecond}, l.wrap(err, "look for a turn at the alerts")
