@@ -33,16 +33,16 @@ func termsOf(headers map[string]string, now time.Time, took time.Duration) terms
 	t.never = t.never || varies(headers["vary"])
 	_, t.ask = says["no-cache"]
 	_, t.strict = says["must-revalidate"]
-	t.ifError, _ = delta(says["stale-if-error"])
+	t.ifError = delta(says["stale-if-error"])
 	date, err := http.ParseTime(headers["date"])
 	if err != nil {
 		date = now
 	}
-	age, _ := delta(first(headers["age"]))
+	age := delta(first(headers["age"]))
 	t.age = max(now.Sub(date), age+took, 0)
 	if text, ok := says["max-age"]; ok {
 		t.said = true
-		t.fresh, _ = delta(text) // what is no number is not fresh (§4.2.1)
+		t.fresh = delta(text) // what is no number is not fresh (§4.2.1)
 	} else if text, ok := headers["expires"]; ok {
 		t.said = true
 		if at, err := http.ParseTime(text); err == nil {
@@ -103,14 +103,14 @@ func first(list string) string {
 	return strings.TrimSpace(one)
 }
 
-// delta reads seconds; false if there are none.
-func delta(text string) (time.Duration, bool) {
+// delta reads seconds; 0 if there are none.
+func delta(text string) time.Duration {
 	if text == "" || strings.Trim(text, "0123456789") != "" {
-		return 0, false
+		return 0
 	}
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || n > uint64(maxDelta/time.Second) {
-		return maxDelta, true
+		return maxDelta
 	}
-	return time.Duration(n) * time.Second, true
+	return time.Duration(n) * time.Second
 }

@@ -81,7 +81,7 @@ func TestNotebookGivesUp(t *testing.T) {
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		for _, tt := range []struct {
-			ctx  context.Context
+			ctx  context.Context //nolint:containedctx // of a case
 			err  error
 			left int
 		}{{t.Context(), job.ErrLeaseLost, 1}, {ended, away, 1}} {

@@ -55,11 +55,10 @@ func NewCache(t testing.TB) *cache.Cache {
 func runCacheCase(t *testing.T, c cacheCase, u *Upstream, caller Caller) {
 	t.Helper()
 	u.On("/x", c.script...)
-	sends := 0
 	for i, call := range c.calls {
 		before := len(u.Requests())
 		resp, err := caller.Do(t.Context(), call.Request)
-		if sends = len(u.Requests()) - before; sends != call.sends {
+		if sends := len(u.Requests()) - before; sends != call.sends {
 			t.Errorf("call %d sent %d requests, want %d", i, sends, call.sends)
 		}
 		if call.code != "" {
