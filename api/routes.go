@@ -57,6 +57,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/clients/{name}", JobsRead, s.getClient},
 		{"POST", "/v1/clients/{name}/breaker/reset", TargetsAdmin, s.resetBreaker},
 		{"GET", "/v1/workers", JobsRead, s.listWorkers},
+		{"GET", "/v1/alerts", JobsRead, s.listAlerts},
 		{"GET", "/openapi.json", "", s.openAPI},
 		{"GET", "/docs", "", s.docs},
 		{"GET", "/docs/{file}", "", s.docsFile},
