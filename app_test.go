@@ -142,8 +142,8 @@ func TestLife(t *testing.T) {
 		t.Parallel()
 		p := open(t, alone, asyncops.Standalone())
 		p.echo.Use(asyncops.Middleware(p.App))
-		if got := p.do(t, "GET", "/", ""); got.status != 500 || !strings.Contains(p.log.String(), "does not run") {
-			t.Errorf("GET / before Start = %d %s, want 500 and a log line", got.status, got.body)
+		if got := p.do(t, "GET", "/", ""); got.status != 503 || !strings.Contains(p.log.String(), "does not run") {
+			t.Errorf("GET / before Start = %d %s, want 503 and a log line", got.status, got.body)
 		}
 	})
 	t.Run("again and again", func(t *testing.T) {

@@ -3,6 +3,8 @@ package asyncops
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -81,13 +83,17 @@ type visit struct {
 
 type visitKey struct{}
 
-var errNotRunning = errors.New("asyncops: the App does not run: Start it before the server, and Close it after")
-
 func (v *visit) serve(c echo.Context, next echo.HandlerFunc) error {
 	if !v.app.embedded.Running() {
-		return errNotRunning
+		return errNotRunning()
 	}
 	return next(c)
+}
+
+// errNotRunning tells the caller less than the log.
+func errNotRunning() error {
+	return fmt.Errorf("asyncops: the App does not run: Start it before the server, and Close it after: %w",
+		api.Refuse(http.StatusServiceUnavailable, api.CodeUnavailable, "this server is starting or stopping; try again later"))
 }
 
 func (v *visit) owner(c echo.Context) string { return v.config.OwnerFunc(c) }

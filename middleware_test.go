@@ -232,13 +232,13 @@ clients: {crm: {base_url: "https://crm.example.com"}, erp: {base_url: "https://e
 			t.Errorf("err = %v, want %q", err, test.want)
 		}
 	}
-	panicked := func(c echo.Context, use func()) (value any) {
+	panicked := func(use func()) (value any) {
 		defer func() { value = recover() }()
 		use()
 		return nil
 	}
 	p.echo.GET("/", func(c echo.Context) error {
-		if got := fmt.Sprint(panicked(c, func() { asyncops.Client(c, "cmr") })); got != `asyncops: no client "cmr" is configured; known are crm, erp` {
+		if got := fmt.Sprint(panicked(func() { asyncops.Client(c, "cmr") })); got != `asyncops: no client "cmr" is configured; known are crm, erp` {
 			t.Errorf("Client panicked with %q", got)
 		}
 		if db := asyncops.Database(c, "main"); db.Name() != "main" {
@@ -253,7 +253,7 @@ clients: {crm: {base_url: "https://crm.example.com"}, erp: {base_url: "https://e
 		t.Errorf("GET / = %d %s", got.status, got.body)
 	}
 	bare := echo.New().NewContext(httptest.NewRequest("GET", "/", nil), httptest.NewRecorder())
-	if got := fmt.Sprint(panicked(bare, func() { asyncops.Cache(bare) })); !strings.Contains(got, "not behind asyncops.Middleware") {
+	if got := fmt.Sprint(panicked(func() { asyncops.Cache(bare) })); !strings.Contains(got, "not behind asyncops.Middleware") {
 		t.Errorf("Cache without Middleware panicked with %q", got)
 	}
 	if err := asyncops.JobStatus(bare); err == nil || !strings.Contains(err.Error(), "not behind asyncops.Middleware") {

@@ -40,10 +40,11 @@ func (v *visit) answer(c echo.Context, err error) {
 	}
 	attrs := []any{"route", c.Path(), "request_id", w.Header().Get(echo.HeaderXRequestID), "error", err}
 	failure, failed := errors.AsType[*job.Failure](err)
+	throttled := failed && failure.Class == job.ClassThrottled // of those there are many, and metrics
 	switch {
 	case !foreseen:
 		v.app.embedded.Log().ErrorContext(ctx, "request failed", attrs...)
-	case status >= http.StatusInternalServerError && !(failed && failure.Class == job.ClassThrottled): // of those there are many, and metrics
+	case status >= http.StatusInternalServerError && !throttled:
 		v.app.embedded.Log().WarnContext(ctx, "request failed", attrs...)
 	}
 }

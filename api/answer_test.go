@@ -19,7 +19,7 @@ func TestAnswerToFailures(t *testing.T) {
 		job.CodeInvalid, job.CodeUnknownKind, job.CodeUnknownTable, job.CodeNotFound, job.CodePermission, job.CodeEffectsMissing, job.CodeInternal,
 	}
 	jobs := []job.Code{ // what only happens to jobs
-		job.CodeCanceled, job.CodeExpired, job.CodePoison, job.CodeExhausted, job.CodeWorkerLost, job.CodeFailed,
+		job.CodeCanceled, job.CodeExpired, job.CodePoison, job.CodeExhausted, job.CodeWorkerLost, job.CodeFailed, job.CodeCacheAway, job.CodeNotKept,
 	}
 	for _, code := range job.Codes() {
 		w := httptest.NewRecorder()
