@@ -37,6 +37,7 @@ type Config struct {
 	RequestTimeout time.Duration  // of a request, waiting for a job's end not counted
 	RateLimit      RateLimit      // of each key; of each address where no key is asked for
 	Queues         []string       // that jobs may be submitted to
+	DashboardPath  string         // beneath which Deps.Dashboard is served, such as /dashboard/; "" serves none
 	// ReadTimeout bounds the reading of a request, body included. Zero is 30 s,
 	// or RequestTimeout and a second if that is longer.
 	ReadTimeout time.Duration

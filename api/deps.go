@@ -26,11 +26,13 @@ type Deps struct {
 	RedisQueues    RedisQueues  // nil: there is no Redis
 	ConfiguredKeys func() []Key // asked at most every 5 s; nil: none
 	Keys           KeySource    // keys besides those; nil: none
+	Sessions       Sessions     // nil: nobody can log in
 	Observer       Observer
 	Log            *slog.Logger
 	Healthz        http.Handler // served without a key, as are the next two
 	Readyz         http.Handler
 	Metrics        http.Handler     // nil: /metrics answers 404
+	Dashboard      http.Handler     // the pages, without a key; nil: none
 	Now            func() time.Time // nil: time.Now
 }
 

@@ -76,13 +76,17 @@ func isLoopback(hostport string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// sameOrigin refuses what a browser sends for another site when no key is
-// asked for: there the address alone would let it in.
-func (s *Server) sameOrigin(r *http.Request) error {
+// sameOrigin refuses what a browser sends for another site by itself: with a
+// session's cookie, and where no key is asked for and the address alone would
+// let it in.
+func (s *Server) sameOrigin(c *call) error {
+	if c.session != nil {
+		return s.fromOwnPages(c.Request())
+	}
 	if s.origins == nil {
 		return nil
 	}
-	if err := s.origins.Check(r); err != nil {
+	if err := s.origins.Check(c.Request()); err != nil {
 		return refuse(http.StatusForbidden, CodeCrossOrigin, "this server takes no requests that change something from other sites")
 	}
 	return nil

@@ -189,11 +189,12 @@ func (o *fakeOutside) RedisQueue(_ context.Context, queue string) *api.RedisQueu
 // fixture is a server under test, on a port of its own.
 type fixture struct {
 	*fakeLedger
-	outside *fakeOutside
-	server  *api.Server
-	logs    *lockedBuffer
-	url     string
-	stop    func() // ends the server and waits for it; the end of the test does too
+	outside  *fakeOutside
+	sessions *fakeSessions
+	server   *api.Server
+	logs     *lockedBuffer
+	url      string
+	stop     func() // ends the server and waits for it; the end of the test does too
 }
 
 type lockedBuffer struct {
@@ -225,10 +226,11 @@ func ok(status int, body string) http.Handler {
 func start(t testing.TB, change ...func(*api.Config, *api.Deps)) *fixture {
 	t.Helper()
 	f := &fixture{fakeLedger: newFakeLedger(), outside: &fakeOutside{submitted: map[string]int{}}, logs: &lockedBuffer{}}
+	f.sessions = &fakeSessions{open: map[string]job.Session{}}
 	cfg := api.Config{Listen: "127.0.0.1:0", Queues: []string{"critical", "default"}, Gzip: true}
 	deps := api.Deps{
 		Ledger: f.fakeLedger, Schedules: f.fakeLedger, Signals: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
-		Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Observer: f.outside,
+		Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Sessions: f.sessions, Observer: f.outside,
 		Log:     slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Healthz: ok(200, `{"status":"ok"}`), Readyz: ok(503, `{"status":"down","checks":[]}`), Metrics: plainMetrics(),
 		Now: func() time.Time { return testNow },

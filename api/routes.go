@@ -8,12 +8,15 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/asyncops/asyncops/job"
 )
 
 // call is one request on its way through a route.
 type call struct {
 	echo.Context
-	who *principal // nil on open routes
+	who     *principal   // nil on open routes
+	session *job.Session // by which who was found; nil: by a key, or nobody is asked
 }
 
 // route is one line of the table of routes.
@@ -56,6 +59,9 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/clients/{name}", JobsRead, s.getClient},
 		{"POST", "/v1/clients/{name}/breaker/reset", TargetsAdmin, s.resetBreaker},
 		{"GET", "/v1/workers", JobsRead, s.listWorkers},
+		{"GET", "/v1/session", "", s.getSession},
+		{"POST", "/v1/session", "", s.login},
+		{"DELETE", "/v1/session", "", s.logout},
 		{"GET", "/openapi.json", "", s.openAPI},
 		{"GET", "/docs", "", s.docs},
 		{"GET", "/docs/{file}", "", s.docsFile},
@@ -82,10 +88,30 @@ func (s *Server) register() {
 	for _, r := range s.routes() {
 		s.echo.Add(r.method, braces.Replace(r.path), s.serve(r))
 	}
+	s.registerDashboard()
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.finish(&call{Context: c}, "", time.Now(), routingError(err, c))
 	}
 }
+
+// registerDashboard serves the pages, with login and logout beside them: a page
+// reaches these by a relative path, wherever a proxy puts it.
+func (s *Server) registerDashboard() {
+	base := s.cfg.DashboardPath
+	if base == "" || s.deps.Dashboard == nil {
+		return
+	}
+	pages := s.serve(route{method: http.MethodGet, path: dashboardRoute, handle: mounted(s.deps.Dashboard)})
+	for _, path := range []string{strings.TrimSuffix(base, "/"), base, base + "*"} {
+		s.echo.Add(http.MethodGet, path, pages)
+	}
+	for method, handle := range map[string]func(context.Context, *call) error{http.MethodPost: s.login, http.MethodDelete: s.logout} {
+		s.echo.Add(method, base+"session", s.serve(route{method: method, path: "/v1/session", handle: handle}))
+	}
+}
+
+// dashboardRoute is what requests for pages are accounted as.
+const dashboardRoute = "/dashboard/"
 
 // routingError turns what echo says of a request that has no route into ours.
 func routingError(err error, c echo.Context) error {
@@ -142,7 +168,7 @@ func (s *Server) admit(ctx context.Context, c *call, scope Scope) error {
 	if err := who.allow(scope); err != nil {
 		return err
 	}
-	if err := s.sameOrigin(c.Request()); err != nil {
+	if err := s.sameOrigin(c); err != nil {
 		return err
 	}
 	if !acceptsJSON(c.Request().Header) {

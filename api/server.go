@@ -14,6 +14,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"golang.org/x/time/rate"
+
+	"github.com/asyncops/asyncops/job"
 )
 
 const (
@@ -42,6 +44,8 @@ type Server struct {
 	rates      *limiter                    // nil: no limit
 	ratePolicy string                      // of rates
 	origins    *http.CrossOriginProtection // nil: a key is asked for
+	ownPages   *http.CrossOriginProtection
+	sessions   *recall[job.Session]
 	kinds      []kindItem
 	templates  Templates
 	bulk       atomic.Int64    // bytes of batches that may be in memory
@@ -64,9 +68,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Now = time.Now
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, deps: deps, echo: echo.New(), everybody: everybody(), kinds: kindItems()}
+	s := &Server{cfg: cfg, deps: deps, echo: echo.New(), everybody: everybody(), kinds: kindItems(), ownPages: http.NewCrossOriginProtection()}
 	s.templates = Templates{Queues: cfg.Queues, Targets: deps.Targets, Deliveries: deps.Deliveries}
 	s.keys = newKeyring(deps.ConfiguredKeys, deps.Keys, deps.Log, deps.Now)
+	s.sessions = newRecall[job.Session](deps.Now)
 	s.failures = newLimiter(failuresPerSecond, failuresBurst, deps.Now)
 	if r := cfg.RateLimit; r.Requests > 0 {
 		s.rates = newLimiter(rate.Limit(float64(r.Requests)/r.Per.Seconds()), r.Burst, deps.Now)

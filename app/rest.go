@@ -27,7 +27,7 @@ func (s *system) addAPI(out io.Writer) error {
 	s.add("waiter", s.waiter.Run)
 	cfg := s.cfg.API
 	deps := api.Deps{
-		Ledger: restLedger{s.ledger, s.metrics}, Schedules: s.ledger, Keys: restKeys{s.ledger}, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
+		Ledger: restLedger{s.ledger, s.metrics}, Schedules: s.ledger, Keys: restKeys{s.ledger}, Sessions: s.ledger, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
 		Signals: signals{bus: s.bus, waiter: s.waiter}, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
 		Statuses: statuses{s}, Caches: caches{s}, Breakers: s.fleet, Observer: s.metrics, Log: s.log,
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
@@ -35,8 +35,12 @@ func (s *system) addAPI(out io.Writer) error {
 	if s.broker != nil {
 		deps.RedisQueues = redisQueues{broker: s.broker, up: func() bool { return s.health.Up(redisCheck) }}
 	}
+	dashboard := ""
+	if s.cfg.Dashboard.Enabled {
+		dashboard = s.cfg.Dashboard.BasePath
+	}
 	server, err := api.New(api.Config{
-		Listen: cfg.Listen, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
+		Listen: cfg.Listen, DashboardPath: dashboard, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
 		Certificate: cfg.TLS.Cert, CertificateKey: cfg.TLS.Key, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Gzip: cfg.Gzip, BodyLimit: cfg.BodyLimit.Bytes(),
 		BulkBodyLimit: cfg.BulkBodyLimit.Bytes(), BulkMaxItems: cfg.BulkMaxItems, RequestTimeout: cfg.RequestTimeout.Std(),
