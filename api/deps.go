@@ -27,6 +27,7 @@ type Deps struct {
 	RedisQueues    RedisQueues  // nil: there is no Redis
 	ConfiguredKeys func() []Key // asked at most every 5 s; nil: none
 	Keys           KeySource    // keys besides those; nil: none
+	Stats          Stats        // nil: nobody keeps any
 	Sessions       Sessions     // nil: nobody can log in
 	Observer       Observer
 	Log            *slog.Logger

@@ -69,6 +69,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/clients/{name}", JobsRead, s.getClient},
 		{"POST", "/v1/clients/{name}/breaker/reset", TargetsAdmin, s.resetBreaker},
 		{"GET", "/v1/workers", JobsRead, s.listWorkers},
+		{"GET", "/v1/stats", JobsRead, s.getStats},
 		{"GET", "/v1/session", "", s.getSession},
 		{"POST", "/v1/session", "", s.login},
 		{"DELETE", "/v1/session", "", s.logout},

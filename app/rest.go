@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/asyncops/asyncops/api"
 	"github.com/asyncops/asyncops/clients"
@@ -27,7 +28,7 @@ func (s *system) addAPI(out io.Writer) error {
 	s.add("waiter", s.waiter.Run)
 	cfg := s.cfg.API
 	deps := api.Deps{
-		Ledger: restLedger{s.ledger, s.metrics}, Schedules: s.ledger, Keys: restKeys{s.ledger}, Sessions: s.ledger, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
+		Ledger: restLedger{s.ledger, s.metrics}, Schedules: s.ledger, Keys: restKeys{s.ledger}, Sessions: s.ledger, Stats: stats{s}, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
 		Signals: signals{bus: s.bus, waiter: s.waiter, deaf: s.deaf}, Watcher: s.ledger, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
 		Statuses: statuses{s}, Caches: caches{s}, Breakers: s.fleet, Observer: s.metrics, Log: s.log,
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
@@ -189,6 +190,32 @@ func (m moves) Take() (ids []job.ID, lost bool) {
 
 // deaf reports whether other processes' hints do not reach this one.
 func (s *system) deaf() bool { return s.broker != nil && !s.health.Up(redisCheck) }
+
+// stats is what has happened, in the API's words.
+type stats struct{ *system }
+
+func (s stats) Tallies(ctx context.Context, from time.Time, queues, kinds []string) ([]job.Tally, error) {
+	return s.ledger.Tallies(ctx, from, queues, kinds)
+}
+
+func (stats) Step(window time.Duration) time.Duration { return ledger.StatsStep(window) }
+
+func (s stats) Backlogs(ctx context.Context) ([]api.Backlog, error) {
+	found, err := s.ledger.Backlogs(ctx)
+	backlogs := make([]api.Backlog, len(found))
+	for i, b := range found {
+		backlogs[i] = api.Backlog(b)
+	}
+	return backlogs, err
+}
+
+func (s stats) Drift(ctx context.Context) (jobs int, ok bool) {
+	if s.broker == nil || s.deaf() {
+		return 0, false
+	}
+	jobs, err := s.drift(ctx)
+	return jobs, err == nil
+}
 
 // statuses is how the targets are, in the API's words.
 type statuses struct{ *system }
