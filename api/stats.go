@@ -147,18 +147,13 @@ func (s *Server) getStats(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	queues, err := narrow(c.who.queues, "queue", q.list("queue"))
+	queues, err := q.names(c.who.queues, "queue")
 	if err != nil {
 		return err
 	}
-	kinds, err := narrow(c.who.kinds, "kind", q.list("kind"))
+	kinds, err := q.names(c.who.kinds, "kind")
 	if err != nil {
 		return err
-	}
-	for _, name := range slices.Concat(queues, kinds) {
-		if len(name) > maxSearch || strings.ContainsRune(name, 0) || strings.ToValidUTF8(name, "") != name {
-			return invalidParameter("queue or kind", "it is no name")
-		}
 	}
 	body, err := s.statsKept.answer(window.String()+"\n"+strings.Join(queues, ",")+"\n"+strings.Join(kinds, ","), s.now(), func() ([]byte, error) {
 		item, err := s.stats(ctx, window, queues, kinds)
