@@ -18,6 +18,8 @@ import (
 // principal is a caller and what it may do.
 type principal struct {
 	id        string // of its key; "" where nobody is asked
+	name      string // of its key
+	role      string // "" for scopes alone
 	scopes    scopeSet
 	queues    []string // nil: all
 	kinds     []string // nil: all
@@ -37,7 +39,7 @@ func principalOf(k *Key) (*principal, error) {
 		return nil, fmt.Errorf("key %s: %w", k.ID, err)
 	}
 	p := &principal{
-		id: k.ID, scopes: scopes, queues: orAll(k.Queues), kinds: orAll(k.Kinds),
+		id: k.ID, name: k.Name, role: k.Role, scopes: scopes, queues: orAll(k.Queues), kinds: orAll(k.Kinds),
 		databases: orAll(k.Databases), clients: orAll(k.Clients), expires: k.ExpiresAt,
 	}
 	if !k.RevokedAt.IsZero() && (p.expires.IsZero() || k.RevokedAt.Before(p.expires)) {
@@ -105,13 +107,26 @@ func bearer(h http.Header) string {
 	return values[0][len(scheme):]
 }
 
-// authenticate finds out who asks. A key that is unknown, wrong, expired or
-// revoked gets one and the same answer, after the same work.
+// ended reports whether the key has expired or been revoked.
+func (p *principal) ended(now time.Time) bool { return !p.expires.IsZero() && !now.Before(p.expires) }
+
+// authenticate finds out who asks: by a key, or else by the session that a key
+// has begun.
 func (s *Server) authenticate(ctx context.Context, c *call) (*principal, error) {
 	if s.cfg.Open {
 		return s.everybody, nil
 	}
-	text := bearer(c.Request().Header)
+	if c.Request().Header["Authorization"] == nil {
+		if _, _, given := sessionOf(c.Request()); given {
+			return s.bySession(ctx, c)
+		}
+	}
+	return s.byKey(ctx, c, bearer(c.Request().Header))
+}
+
+// byKey finds out whose key the text is. One that is unknown, wrong, expired or
+// revoked gets one and the same answer, after the same work.
+func (s *Server) byKey(ctx context.Context, c *call, text string) (*principal, error) {
 	id, ok := keyID(text)
 	if !ok {
 		return nil, s.unauthorized(c, text != "")
@@ -126,7 +141,7 @@ func (s *Server) authenticate(ctx context.Context, c *call) (*principal, error) 
 	}
 	got := sha256.Sum256([]byte(text))
 	match := subtle.ConstantTimeCompare(got[:], want[:]) == 1
-	if known == nil || !match || !known.expires.IsZero() && !s.now().Before(known.expires) {
+	if known == nil || !match || known.ended(s.now()) {
 		return nil, s.unauthorized(c, true)
 	}
 	return known, nil

@@ -17,6 +17,7 @@ type Deps struct {
 	Ledger         Ledger
 	Schedules      Schedules
 	Signals        Signals
+	Watcher        Watcher
 	Targets        tasks.Targets
 	Deliveries     Deliveries
 	Planner        Planner      // nil: dry runs tell no SQL and no request
@@ -27,11 +28,15 @@ type Deps struct {
 	RedisQueues    RedisQueues  // nil: there is no Redis
 	ConfiguredKeys func() []Key // asked at most every 5 s; nil: none
 	Keys           KeySource    // keys besides those; nil: none
+	Audit          AuditLog     // nil: nobody keeps it
+	Stats          Stats        // nil: nobody keeps any
+	Sessions       Sessions     // nil: nobody can log in
 	Observer       Observer
 	Log            *slog.Logger
 	Healthz        http.Handler // served without a key, as are the next two
 	Readyz         http.Handler
 	Metrics        http.Handler     // nil: /metrics answers 404
+	Dashboard      http.Handler     // the pages, without a key; nil: none
 	Now            func() time.Time // nil: time.Now
 }
 
@@ -45,6 +50,10 @@ type Signals interface {
 	// Wait returns nil when the job has ended, at once if it has already, and
 	// an error when ctx ends first.
 	Wait(ctx context.Context, id job.ID) error
+	// Moved says that a caller has changed the job.
+	Moved(j *job.Job)
+	// Moves gathers what is said to have moved, here or elsewhere.
+	Moves() Moves
 }
 
 // Deliveries tells what a task's effect will be worth.
@@ -118,8 +127,17 @@ type RedisQueue struct {
 	Active      int   `json:"active"`
 	Leases      int   `json:"leases"`
 	MemoryBytes int64 `json:"memory_bytes"`
-	Processed   int   `json:"processed"`
-	Failed      int   `json:"failed"`
+	Processed   int   `json:"processed"` // today, UTC
+	Failed      int   `json:"failed"`    // today, UTC
+
+	Days []RedisDay `json:"days"` // the last seven, today first
+}
+
+// RedisDay is what became of a queue's doorbells on one day.
+type RedisDay struct {
+	Date      string `json:"date"` // such as 2026-11-23, UTC
+	Processed int    `json:"processed"`
+	Failed    int    `json:"failed"`
 }
 
 // Observer receives measurements.
@@ -133,8 +151,8 @@ type Observer interface {
 
 func (d Deps) validate() error {
 	switch {
-	case d.Ledger == nil, d.Schedules == nil, d.Signals == nil, d.Targets == nil, d.Deliveries == nil:
-		return errors.New("api: Ledger, Schedules, Signals, Targets and Deliveries are required")
+	case d.Ledger == nil, d.Schedules == nil, d.Signals == nil, d.Watcher == nil, d.Targets == nil, d.Deliveries == nil:
+		return errors.New("api: Ledger, Schedules, Signals, Watcher, Targets and Deliveries are required")
 	case d.Observer == nil, d.Log == nil:
 		return errors.New("api: Observer and Log are required")
 	case d.Healthz == nil, d.Readyz == nil:

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/rand"
 	"net"
 	"net/http"
@@ -28,12 +29,15 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodHead {
-		asGet := *r // net/http leaves the body out by the method of its own copy
-		asGet.Method = http.MethodGet
-		r = &asGet
+		r = r.WithContext(context.WithValue(r.Context(), headOnly{}, true))
+		r.Method = http.MethodGet // net/http leaves the body out by the method of its own copy
 	}
 	s.echo.ServeHTTP(w, r)
 }
+
+// headOnly is in the context of a request whose answer is its head: what would
+// not end by itself ends at once.
+type headOnly struct{}
 
 // turnAway refuses requests that no route should see.
 func (s *Server) turnAway(r *http.Request) *refusal {
@@ -77,13 +81,17 @@ func isLoopback(hostport string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// sameOrigin refuses what a browser sends for another site when no key is
-// asked for: there the address alone would let it in.
-func (s *Server) sameOrigin(r *http.Request) error {
+// sameOrigin refuses what a browser sends for another site by itself: with a
+// session's cookie, and where no key is asked for and the address alone would
+// let it in.
+func (s *Server) sameOrigin(c *call) error {
+	if c.session != nil {
+		return s.fromOwnPages(c.Request())
+	}
 	if s.origins == nil {
 		return nil
 	}
-	if err := s.origins.Check(r); err != nil {
+	if err := s.origins.Check(c.Request()); err != nil {
 		return refuse(http.StatusForbidden, CodeCrossOrigin, "this server takes no requests that change something from other sites")
 	}
 	return nil

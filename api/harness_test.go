@@ -190,17 +190,19 @@ func (o *fakeOutside) RedisQueue(_ context.Context, queue string) *api.RedisQueu
 	if queue != "default" {
 		return nil
 	}
-	return &api.RedisQueue{Pending: 1, MemoryBytes: 2048}
+	return &api.RedisQueue{Pending: 1, MemoryBytes: 2048, Days: []api.RedisDay{{Date: "2026-11-23", Processed: 7, Failed: 1}}}
 }
 
 // fixture is a server under test, on a port of its own.
 type fixture struct {
 	*fakeLedger
-	outside *fakeOutside
-	server  *api.Server
-	logs    *lockedBuffer
-	url     string
-	stop    func() // ends the server and waits for it; the end of the test does too
+	outside  *fakeOutside
+	sessions *fakeSessions
+	audit    *fakeAudit
+	server   *api.Server
+	logs     *lockedBuffer
+	url      string
+	stop     func() // ends the server and waits for it; the end of the test does too
 }
 
 type lockedBuffer struct {
@@ -232,10 +234,12 @@ func ok(status int, body string) http.Handler {
 func start(t testing.TB, change ...func(*api.Config, *api.Deps)) *fixture {
 	t.Helper()
 	f := &fixture{fakeLedger: newFakeLedger(), outside: &fakeOutside{submitted: map[string]int{}}, logs: &lockedBuffer{}}
+	f.audit = &fakeAudit{}
+	f.sessions = &fakeSessions{open: map[string]job.Session{}}
 	cfg := api.Config{Listen: "127.0.0.1:0", Queues: []string{"critical", "default"}, Gzip: true}
 	deps := api.Deps{
-		Ledger: f.fakeLedger, Schedules: f.fakeLedger, Signals: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
-		Alerts: fakeAlerts{}, Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Observer: f.outside,
+		Ledger: f.fakeLedger, Schedules: f.fakeLedger, Signals: f.fakeLedger, Watcher: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
+		Alerts: fakeAlerts{}, Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Sessions: f.sessions, Audit: f.audit, Observer: f.outside,
 		Log:     slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Healthz: ok(200, `{"status":"ok"}`), Readyz: ok(503, `{"status":"down","checks":[]}`), Metrics: plainMetrics(),
 		Now: func() time.Time { return testNow },
@@ -275,7 +279,7 @@ func plainMetrics() http.Handler {
 func minimalDeps() api.Deps {
 	l, o := newFakeLedger(), &fakeOutside{}
 	return api.Deps{
-		Ledger: l, Schedules: l, Signals: l, Targets: fakeTargets{}, Deliveries: o, Observer: o, Log: slog.New(slog.DiscardHandler),
+		Ledger: l, Schedules: l, Signals: l, Watcher: l, Targets: fakeTargets{}, Deliveries: o, Observer: o, Log: slog.New(slog.DiscardHandler),
 		Healthz: ok(200, "{}"), Readyz: ok(200, "{}"),
 	}
 }

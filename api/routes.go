@@ -8,12 +8,16 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/asyncops/asyncops/job"
 )
 
 // call is one request on its way through a route.
 type call struct {
 	echo.Context
-	who *principal // nil on open routes
+	who     *principal   // nil on open routes, until somebody logs in
+	act     *job.Audited // nil: what is asked for is no act
+	session *job.Session // by which who was found; nil: by a key, or nobody is asked
 }
 
 // route is one line of the table of routes.
@@ -22,6 +26,14 @@ type route struct {
 	path   string // as in the OpenAPI document
 	scope  Scope  // that the caller needs; "" serves everybody
 	handle func(context.Context, *call) error
+}
+
+// media is the type of the route's answers.
+func (r route) media() string {
+	if strings.HasSuffix(r.path, "/events") {
+		return mediaEvents
+	}
+	return mediaJSON
 }
 
 // routes is the REST interface, whole. The OpenAPI document has the same lines.
@@ -33,14 +45,19 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/jobs/{id}", JobsRead, s.getJob},
 		{"GET", "/v1/jobs/{id}/attempts", JobsRead, s.listAttempts},
 		{"GET", "/v1/jobs/{id}/result", JobsRead, s.getResult},
+		{"GET", "/v1/jobs/{id}/events", JobsRead, s.jobEvents},
+		{"GET", "/v1/events", JobsRead, s.fleetEvents},
 		{"POST", "/v1/jobs/{id}/cancel", JobsWrite, s.cancelJob},
 		{"POST", "/v1/jobs/{id}/retry", JobsWrite, s.retryJob},
+		{"POST", "/v1/jobs/{id}/reschedule", JobsWrite, s.rescheduleJob},
 		{"DELETE", "/v1/jobs/{id}", JobsWrite, s.deleteJob},
 		{"GET", "/v1/kinds", JobsRead, s.listKinds},
 		{"GET", "/v1/queues", JobsRead, s.listQueues},
 		{"GET", "/v1/queues/{queue}", JobsRead, s.getQueue},
 		{"POST", "/v1/queues/{queue}/pause", QueuesAdmin, s.pauseQueue},
 		{"POST", "/v1/queues/{queue}/resume", QueuesAdmin, s.resumeQueue},
+		{"POST", "/v1/queues/{queue}/purge", QueuesAdmin, s.purgeQueue},
+		{"GET", "/v1/failures", JobsRead, s.listFailures},
 		{"GET", "/v1/schedules", JobsRead, s.listSchedules},
 		{"POST", "/v1/schedules", SchedulesWrite, s.createSchedule},
 		{"GET", "/v1/schedules/{name}", JobsRead, s.getSchedule},
@@ -58,6 +75,12 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/clients/{name}/breaker/reset", TargetsAdmin, s.resetBreaker},
 		{"GET", "/v1/workers", JobsRead, s.listWorkers},
 		{"GET", "/v1/alerts", JobsRead, s.listAlerts},
+		{"POST", "/v1/workers/{id}/drain", TargetsAdmin, s.drainWorker},
+		{"GET", "/v1/audit", AuditRead, s.listAudit},
+		{"GET", "/v1/stats", JobsRead, s.getStats},
+		{"GET", "/v1/session", "", s.getSession},
+		{"POST", "/v1/session", "", s.login},
+		{"DELETE", "/v1/session", "", s.logout},
 		{"GET", "/openapi.json", "", s.openAPI},
 		{"GET", "/docs", "", s.docs},
 		{"GET", "/docs/{file}", "", s.docsFile},
@@ -84,10 +107,30 @@ func (s *Server) register() {
 	for _, r := range s.routes() {
 		s.echo.Add(r.method, braces.Replace(r.path), s.serve(r))
 	}
+	s.registerDashboard()
 	s.echo.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.finish(&call{Context: c}, "", time.Now(), routingError(err, c))
 	}
 }
+
+// registerDashboard serves the pages, with login and logout beside them: a page
+// reaches these by a relative path, wherever a proxy puts it.
+func (s *Server) registerDashboard() {
+	base := s.cfg.DashboardPath
+	if base == "" || s.deps.Dashboard == nil {
+		return
+	}
+	pages := s.serve(route{method: http.MethodGet, path: dashboardRoute, handle: mounted(s.deps.Dashboard)})
+	for _, path := range []string{strings.TrimSuffix(base, "/"), base, base + "*"} {
+		s.echo.Add(http.MethodGet, path, pages)
+	}
+	for method, handle := range map[string]func(context.Context, *call) error{http.MethodPost: s.login, http.MethodDelete: s.logout} {
+		s.echo.Add(method, base+"session", s.serve(route{method: method, path: "/v1/session", handle: handle}))
+	}
+}
+
+// dashboardRoute is what requests for pages are accounted as.
+const dashboardRoute = "/dashboard/"
 
 // routingError turns what echo says of a request that has no route into ours.
 func routingError(err error, c echo.Context) error {
@@ -107,17 +150,21 @@ func routingError(err error, c echo.Context) error {
 // serve carries a request through a route: who asks, may they, the work, the
 // answer, and the accounting.
 func (s *Server) serve(r route) echo.HandlerFunc {
+	action := actions()[r.method+" "+r.path]
 	return func(ec echo.Context) error {
 		started := time.Now()
 		c := &call{Context: ec}
 		ctx, cancel := s.withTimeout(ec.Request().Context())
 		defer cancel()
+		ctx = s.begin(ctx, c, action)
 		err := s.guard(func() error {
-			if err := s.admit(ctx, c, r.scope); err != nil {
+			if err := s.admit(ctx, c, r); err != nil {
 				return err
 			}
+			c.sign()
 			return r.handle(ctx, c)
 		})
+		s.conclude(c, err)
 		s.finish(c, r.path, started, err)
 		return nil
 	}
@@ -129,8 +176,8 @@ func (s *Server) withTimeout(ctx context.Context) (context.Context, context.Canc
 }
 
 // admit decides whether a request is carried out at all.
-func (s *Server) admit(ctx context.Context, c *call, scope Scope) error {
-	if scope == "" {
+func (s *Server) admit(ctx context.Context, c *call, r route) error {
+	if r.scope == "" {
 		return nil
 	}
 	who, err := s.authenticate(ctx, c)
@@ -141,14 +188,14 @@ func (s *Server) admit(ctx context.Context, c *call, scope Scope) error {
 	if err := s.limitRate(c); err != nil {
 		return err
 	}
-	if err := who.allow(scope); err != nil {
+	if err := who.allow(r.scope); err != nil {
 		return err
 	}
-	if err := s.sameOrigin(c.Request()); err != nil {
+	if err := s.sameOrigin(c); err != nil {
 		return err
 	}
-	if !acceptsJSON(c.Request().Header) {
-		return refuse(http.StatusNotAcceptable, CodeNotAcceptable, "answers are application/json, which the Accept header excludes")
+	if media := r.media(); !accepts(c.Request().Header, media) {
+		return refuse(http.StatusNotAcceptable, CodeNotAcceptable, "answers are %s, which the Accept header excludes", media)
 	}
 	return nil
 }

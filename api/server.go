@@ -14,6 +14,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"golang.org/x/time/rate"
+
+	"github.com/asyncops/asyncops/job"
 )
 
 const (
@@ -42,6 +44,11 @@ type Server struct {
 	rates      *limiter                    // nil: no limit
 	ratePolicy string                      // of rates
 	origins    *http.CrossOriginProtection // nil: a key is asked for
+	ownPages   *http.CrossOriginProtection
+	sessions   *recall[job.Session]
+	hub        *hub
+	streams    streams
+	statsKept  keptAnswers
 	kinds      []kindItem
 	templates  Templates
 	bulk       atomic.Int64    // bytes of batches that may be in memory
@@ -64,14 +71,17 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Now = time.Now
 	}
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, deps: deps, echo: echo.New(), everybody: everybody(), kinds: kindItems()}
+	s := &Server{cfg: cfg, deps: deps, echo: echo.New(), everybody: everybody(), kinds: kindItems(), ownPages: http.NewCrossOriginProtection()}
 	s.templates = Templates{Queues: cfg.Queues, Targets: deps.Targets, Deliveries: deps.Deliveries}
 	s.keys = newKeyring(deps.ConfiguredKeys, deps.Keys, deps.Log, deps.Now)
+	s.sessions = newRecall[job.Session](deps.Now)
 	s.failures = newLimiter(failuresPerSecond, failuresBurst, deps.Now)
 	if r := cfg.RateLimit; r.Requests > 0 {
 		s.rates = newLimiter(rate.Limit(float64(r.Requests)/r.Per.Seconds()), r.Burst, deps.Now)
 		s.ratePolicy = ratePolicy(r)
 	}
+	s.hub = newHub(s)
+	s.streams.open, s.streams.heartbeat, s.streams.recheck = map[string]int{}, 15*time.Second, keyAge
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.echo.IPExtractor = ipExtractor(cfg)
 	if err := s.setOrigins(); err != nil {
@@ -177,5 +187,6 @@ func (s *Server) Run(ctx context.Context) error {
 		err = fmt.Errorf("api: stop: %w", err)
 	}
 	<-served //nolint:errcheck // it says that it was closed
+	s.hub.wait()
 	return err
 }

@@ -34,6 +34,7 @@ type system struct {
 	life    life
 	metrics *observe.Metrics
 	sources observe.Sources
+	tallies *observe.Tallies
 	signers map[string]clients.Signer
 	health  *observe.Health
 
@@ -106,6 +107,8 @@ func (s *system) openLedger(name string) error {
 	s.ledger = l
 	s.closers = append(s.closers, l.Close)
 	s.bell.Attach(l)
+	s.tallies = observe.NewTallies(l, s.log)
+	s.metrics.Keep(s.tallies)
 	return nil
 }
 
@@ -173,6 +176,7 @@ func (s *system) add(name string, run func(context.Context) error) {
 func (s *system) addBase() {
 	s.add("bus", s.bus.Run)
 	s.add("bell", s.bell.Run)
+	s.add("tallies", s.tallies.Run)
 	s.add("queues", s.ensureQueues)
 	s.addMemory()
 	s.checks = append(s.checks, s.ledgerCheck())

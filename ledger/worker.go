@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,7 @@ type workerRow struct {
 	Concurrency int         `bun:"concurrency"`
 	State       WorkerState `bun:"state"`
 	Running     int         `bun:"running"`
+	Drain       bool        `bun:"drain"`
 	Pools       string      `bun:"pools"`
 	Runs        string      `bun:"runs"`
 	StartedAt   micros      `bun:"started_at"`
@@ -54,7 +56,7 @@ type workerRow struct {
 	Age         int64       `bun:"age,scanonly"`
 }
 
-const workerColumns = `id, host, pid, version, queues, concurrency, state, running, pools, runs, started_at, beat_at, lease_until`
+const workerColumns = `id, host, pid, version, queues, concurrency, state, running, drain, pools, runs, started_at, beat_at, lease_until`
 
 // Join begins a worker's life with a lease of the given length. Its ID must be
 // new: a worker whose lease ended joins again under another.
@@ -113,6 +115,29 @@ func (l *Ledger) Leave(ctx context.Context, worker string) error {
 	return l.wrap(err, "leave %s", worker)
 }
 
+// DrainWorker asks a worker to take no more jobs. One that is not alive answers
+// job.ErrNotFound.
+func (l *Ledger) DrainWorker(ctx context.Context, id string) error {
+	err := l.audited(ctx, func(tx bun.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE asyncops_workers SET drain = ? WHERE id = ? AND state <> 'gone'`, true, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return cmp.Or(err, job.ErrNotFound)
+		}
+		return nil
+	})
+	return l.wrap(err, "drain worker %s", id)
+}
+
+// DrainRequested reports whether somebody wants the worker to take no more jobs.
+func (l *Ledger) DrainRequested(ctx context.Context, worker string) (bool, error) {
+	var asked []bool
+	err := l.read.NewRaw(`SELECT drain FROM asyncops_workers WHERE id = ?`, worker).Scan(ctx, &asked)
+	return len(asked) > 0 && asked[0], l.wrap(err, "look whether %s is to drain", worker)
+}
+
 // CancelRequests lists the worker's running jobs that callers want to stop.
 func (l *Ledger) CancelRequests(ctx context.Context, worker string) ([]job.ID, error) {
 	var ids []job.ID
@@ -141,6 +166,9 @@ func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 		}
 		if err := json.Unmarshal([]byte(r.Queues), &workers[i].Queues); err != nil {
 			return nil, l.wrap(err, "list workers: %s", r.ID)
+		}
+		if r.Drain && r.State == WorkerRunning {
+			workers[i].State = WorkerDraining // it will hear of it
 		}
 		if err := errors.Join(readJSON(r.Pools, &workers[i].Pools), readJSON(r.Runs, &workers[i].Runs)); err != nil {
 			return nil, l.wrap(err, "list workers: %s", r.ID)
