@@ -35,12 +35,13 @@ func (s *system) addAPI(out io.Writer) error {
 	if s.broker != nil {
 		deps.RedisQueues = redisQueues{broker: s.broker, up: func() bool { return s.health.Up(redisCheck) }}
 	}
-	dashboard := ""
-	if s.cfg.Dashboard.Enabled {
-		dashboard = s.cfg.Dashboard.BasePath
+	pages, base, err := s.dashboard()
+	if err != nil {
+		return err
 	}
+	deps.Dashboard = pages
 	server, err := api.New(api.Config{
-		Listen: cfg.Listen, DashboardPath: dashboard, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
+		Listen: cfg.Listen, DashboardPath: base, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
 		Certificate: cfg.TLS.Cert, CertificateKey: cfg.TLS.Key, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Gzip: cfg.Gzip, BodyLimit: cfg.BodyLimit.Bytes(),
 		BulkBodyLimit: cfg.BulkBodyLimit.Bytes(), BulkMaxItems: cfg.BulkMaxItems, RequestTimeout: cfg.RequestTimeout.Std(),

@@ -37,6 +37,7 @@ var packageRules = []packageRule{
 
 	// The faces of the process.
 	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "schedule", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
+	{path: "dashboard", why: "pages that get their data over REST, as everybody does"},
 	{path: "observe", imports: []string{"job", "cache", "dbop"}, why: "labels are the product's own words, not free text"},
 	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},
 
