@@ -20,15 +20,20 @@ export const link = computed(() => {
 });
 
 /**
- * What an event says of a job.
- * @typedef {{id: string, state: string, kind?: string, queue?: string, [more: string]: any}} Change
+ * A job as an event tells it: without args and result.
+ * @typedef {import("./types.js").JobItem} Change
+ *
+ * What listeners are called with: jobs that have changed, and whether more may
+ * have than is told.
+ * @typedef {(changes: Change[], resync: boolean) => void} Listener
  */
 
-/** @type {Set<(changes: Change[]) => void>} */
+/** @type {Set<Listener>} */
 const listeners = new Set();
 
 /** @type {Map<string, Change>} by job: of several the last counts */
 let gathered = new Map();
+let missed = false;
 let flushing = 0;
 
 /** Events are handed on in batches, so that fifty a second cost no more than four. */
@@ -36,18 +41,25 @@ const batchMillis = 250;
 
 /** @param {Change} change */
 function gather(change) {
-  gathered.set(change.id, { ...gathered.get(change.id), ...change });
+  gathered.set(change.id, change);
+  flushing ||= setTimeout(flush, batchMillis);
+}
+
+function resync() {
+  missed = true;
   flushing ||= setTimeout(flush, batchMillis);
 }
 
 function flush() {
   const changes = [...gathered.values()];
+  const more = missed;
   gathered = new Map();
+  missed = false;
   flushing = 0;
-  for (const tell of listeners) tell(changes);
+  for (const tell of listeners) tell(changes, more);
 }
 
-/** Calls tell with what has changed, until the returned function is called. @param {(changes: Change[]) => void} tell */
+/** Calls tell with what has changed, until the returned function is called. @param {Listener} tell */
 export function onChanges(tell) {
   listeners.add(tell);
   listening.value = listeners.size;
@@ -99,6 +111,6 @@ export function startLive() {
       return;
     }
     stream.value = "opening";
-    return openStream("/v1/events", { state: gather }, (up) => { stream.value = up ? "open" : "broken"; });
+    return openStream("/v1/events", { state: gather, resync }, (up) => { stream.value = up ? "open" : "broken"; });
   });
 }

@@ -95,9 +95,9 @@ function useEvents(reload, events, pace) {
     let timer = 0;
     let last = 0;
     const run = () => { timer = 0; last = Date.now(); void reload(); };
-    const stop = onChanges((changes) => {
+    const stop = onChanges((changes, resync) => {
       const want = wanted.current;
-      if (timer || (typeof want === "function" && !changes.some(want))) return;
+      if (timer || (!resync && typeof want === "function" && !changes.some(want))) return;
       timer = setTimeout(run, Math.max(0, last + pace * 1000 - Date.now()));
     });
     return () => { stop(); clearTimeout(timer); };

@@ -41,6 +41,7 @@
  * @property {string} outcome
  * @property {JobError | null} error
  * @property {any} summary
+ * @property {import("./json.js").Node} [node] the summary as it was sent
  *
  * @typedef {{pending: number, active: number, leases: number, memory_bytes: number, processed: number, failed: number, [more: string]: any}} Doorbells
  *

@@ -1,14 +1,12 @@
 // What a run did, from its summary: the request and the response, or the
 // operation and its rows.
 import { html } from "../html.js";
-import { read } from "../json.js";
 import { JsonView } from "../ui/json-view.js";
 
-/** The summary's facts in one line, and the whole on request. @param {{summary: any}} props */
-export function Summary({ summary }) {
-  if (summary === null || summary === undefined) return null;
-  return html`
-    <details class="small"><summary>${headline(summary)}</summary><${JsonView} node=${read(JSON.stringify(summary))} what="what the run did" /></details>`;
+/** The summary's facts in one line, and the whole on request. @param {{attempt: import("../types.js").Attempt}} props */
+export function Summary({ attempt }) {
+  return attempt.node ? html`
+    <details class="small"><summary>${headline(attempt.summary)}</summary><${JsonView} node=${attempt.node} what="what the run did" /></details>` : null;
 }
 
 /** @param {any} s */

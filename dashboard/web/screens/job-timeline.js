@@ -76,7 +76,7 @@ function Run({ attempt: a, before, job, last }) {
     ${revived && html`<${Event} tone="info" title="Retried by hand" />`}
     <${Event} time=${a.started_at} tone=${tone} title=${`Run ${a.number}`} note=${html`${words} ${running ? "for" : "after"} <span class="nowrap strong">${took}</span> on <span class="mono">${a.worker}</span>`}>
       ${a.error && html`<div class="small pre"><span class="mono bad">${a.error.code}</span> ${a.error.message}</div>`}
-      <${Summary} summary=${a.summary} />
+      <${Summary} attempt=${a} />
     <//>`;
 }
 

@@ -1,7 +1,7 @@
 // One job: what it is, where it stands and why, what every run of it did.
 import { useEffect } from "preact/hooks";
 import { html } from "../html.js";
-import { getIfThere, pathOf, send } from "../api.js";
+import { pathOf, send } from "../api.js";
 import { now } from "../clock.js";
 import { member, read, isNull } from "../json.js";
 import { awake, openStream } from "../live.js";
@@ -23,14 +23,23 @@ import { Timeline } from "./job-timeline.js";
 async function load(id, abort) {
   const [job, attempts] = await Promise.all([
     send(pathOf("jobs", id), { signal: abort }),
-    getIfThere(pathOf("jobs", id, "attempts"), {}, abort),
+    send(pathOf("jobs", id, "attempts"), { signal: abort }),
   ]);
-  return { job: /** @type {JobItem} */ (job.value), text: job.text, attempts: /** @type {import("../types.js").Attempt[]} */ (attempts?.items ?? []) };
+  return { job: /** @type {JobItem} */ (job.value), tree: read(job.text), attempts: withSummaries(attempts) };
+}
+
+/** The runs, each with its summary as it was sent. @param {import("../api.js").Answer} answer @returns {import("../types.js").Attempt[]} */
+function withSummaries({ value, text }) {
+  const items = member(read(text), "items");
+  return value.items.map((/** @type {any} */ a, /** @type {number} */ i) => {
+    const node = items?.type === "array" ? member(items.items[i], "summary") : undefined;
+    return { ...a, node: isNull(node) ? undefined : node };
+  });
 }
 
 /** @param {{name: string}} props */
 export function Job({ name: id }) {
-  const found = useResource((abort) => load(id, abort), id, { events: (c) => c.id === id, pace: 0.3, every: 15 });
+  const found = useResource((abort) => load(id, abort), id, { every: 15 });
   const over = found.data && ended(found.data.job.state);
   useOwnStream(id, !!found.data && !over, found);
   if (found.error && !found.data) {
@@ -39,8 +48,7 @@ export function Job({ name: id }) {
       : html`<${Failure} problem=${found.error} again=${found.reload} what="Could not load this job" />`}`;
   }
   if (!found.data) return html`<${Head} title="Job" /><p class="waiting" role="status">Loading…</p>`;
-  const { job, text, attempts } = found.data;
-  const tree = read(text);
+  const { job, tree, attempts } = found.data;
   return html`
     <${Head} plain=${`${job.kind} ${job.state}`} title=${html`<span class="mono">${job.kind}</span>`} tools=${html`<${JobActions} job=${job} tree=${tree} onDone=${found.reload} />`} />
     <div class="job-line">
@@ -60,25 +68,20 @@ export function Job({ name: id }) {
 }
 
 /**
- * Follows the job by its own stream while it lives: progress is told there.
+ * Follows the job by its own stream while it lives.
  * @param {string} id @param {boolean} on @param {import("../resource.js").Resource<any>} found
  */
 function useOwnStream(id, on, { patch, reload }) {
+  const follow = on && awake.value;
   useEffect(() => {
-    if (!on || !awake.value) return undefined;
-    const merge = (/** @type {any} */ data) => patch((was) => ({ ...was, job: { ...was.job, ...pick(data) } }));
+    if (!follow) return undefined;
+    const merge = (/** @type {Partial<JobItem>} */ data) => patch((was) => ({ ...was, job: { ...was.job, ...data } }));
     return openStream(pathOf("jobs", id, "events"), {
-      progress: (data) => merge({ progress: data.progress ?? data }),
-      state: (data) => { merge(data); void reload(); },
+      progress: (progress) => merge({ progress }),
+      state: (job) => { merge(job); void reload(); },
+      gone: () => void reload(),
     });
-  }, [id, on, awake.value]);
-}
-
-/** What an event may change on the page at once. @param {any} data */
-function pick(data) {
-  const out = /** @type {Record<string, any>} */ ({});
-  for (const name of ["state", "attempt", "progress", "waiting_on"]) if (name in data) out[name] = data[name];
-  return out;
+  }, [id, follow]);
 }
 
 /** Where it stands: why it waits, how far it is, what went wrong. @param {{job: JobItem}} props */

@@ -41,7 +41,7 @@ export function SchemaForm({ schema, draft, faults, onChange }) {
   return html`
     <div class="form">
       ${(all || few ? names : names.filter((n) => first.includes(n))).map(field)}
-      ${!few && html`<div><${Button} kind="plain" onClick=${() => setAll(!all)}>${all ? "Only what is needed" : `${rest.length} more: ${rest.slice(0, 4).join(", ")}${rest.length > 4 ? "…" : ""}`}<//></div>`}
+      ${!few && html`<div><${Button} kind="plain" onClick=${() => setAll(!all)}>${all ? "Only what is required" : `${rest.length} more: ${rest.slice(0, 4).join(", ")}${rest.length > 4 ? "…" : ""}`}<//></div>`}
       ${names.length === 0 && html`<p class="muted small">This kind takes no args.</p>`}
     </div>`;
 }
@@ -52,7 +52,7 @@ const faulty = (faults, name) => faults.find((f) => f.pointer === `/args/${name}
 /** @param {{name: string, schema: Schema, text: string, required: boolean, fault?: string, onChange: (text: string) => void}} props */
 function Property({ name, schema, text, required, fault, onChange }) {
   const id = `arg-${name}`;
-  const label = html`<span class="mono">${name}</span>${required ? html` <span class="muted">needed</span>` : ""}`;
+  const label = html`<span class="mono">${name}</span>${required ? html` <span class="muted">required</span>` : ""}`;
   return html`<${Field} id=${id} label=${label} hint=${schema.description} fault=${fault ?? unreadable(schema, text)}><${Input} id=${id} schema=${schema} text=${text} required=${required} invalid=${!!fault} onChange=${onChange} /><//>`;
 }
 
