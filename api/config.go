@@ -14,6 +14,7 @@ const (
 	DefaultBulkBodyLimit  = 32 << 20
 	DefaultBulkMaxItems   = 10_000
 	DefaultRequestTimeout = 30 * time.Second
+	DefaultMaxStreams     = 1000
 )
 
 // Config is what an operator decides about the REST server.
@@ -35,6 +36,7 @@ type Config struct {
 	BulkBodyLimit  int64          // bytes of a batch, likewise
 	BulkMaxItems   int            // jobs of a batch
 	RequestTimeout time.Duration  // of a request, waiting for a job's end not counted
+	MaxStreams     int            // event streams that a key may have open; a browser's session has no more than 5
 	RateLimit      RateLimit      // of each key; of each address where no key is asked for
 	Queues         []string       // that jobs may be submitted to
 	DashboardPath  string         // beneath which Deps.Dashboard is served, such as /dashboard/; "" serves none
@@ -57,7 +59,7 @@ func (c Config) Validate() error {
 		return errors.New("api: Queues is empty; jobs need a queue")
 	case (c.Certificate == "") != (c.CertificateKey == ""):
 		return errors.New("api: set both Certificate and CertificateKey, or none")
-	case c.BodyLimit < 0 || c.BulkBodyLimit < 0 || c.BulkMaxItems < 0 || c.RequestTimeout < 0 || c.ReadTimeout < 0:
+	case c.BodyLimit < 0 || c.BulkBodyLimit < 0 || c.BulkMaxItems < 0 || c.MaxStreams < 0 || c.RequestTimeout < 0 || c.ReadTimeout < 0:
 		return errors.New("api: limits and timeouts must not be negative")
 	case c.RateLimit.Requests < 0 || c.RateLimit.Per < 0 || c.RateLimit.Burst < 0:
 		return errors.New("api: RateLimit must not be negative")
@@ -80,6 +82,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = DefaultRequestTimeout
+	}
+	if c.MaxStreams == 0 {
+		c.MaxStreams = DefaultMaxStreams
 	}
 	if c.ReadTimeout == 0 {
 		// The server cancels a request whose reading has timed out, even one

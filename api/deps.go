@@ -17,6 +17,7 @@ type Deps struct {
 	Ledger         Ledger
 	Schedules      Schedules
 	Signals        Signals
+	Watcher        Watcher
 	Targets        tasks.Targets
 	Deliveries     Deliveries
 	Planner        Planner      // nil: dry runs tell no SQL and no request
@@ -46,6 +47,10 @@ type Signals interface {
 	// Wait returns nil when the job has ended, at once if it has already, and
 	// an error when ctx ends first.
 	Wait(ctx context.Context, id job.ID) error
+	// Moved says that a caller has changed the job.
+	Moved(j *job.Job)
+	// Moves gathers what is said to have moved, here or elsewhere.
+	Moves() Moves
 }
 
 // Deliveries tells what a task's effect will be worth.
@@ -131,8 +136,8 @@ type Observer interface {
 
 func (d Deps) validate() error {
 	switch {
-	case d.Ledger == nil, d.Schedules == nil, d.Signals == nil, d.Targets == nil, d.Deliveries == nil:
-		return errors.New("api: Ledger, Schedules, Signals, Targets and Deliveries are required")
+	case d.Ledger == nil, d.Schedules == nil, d.Signals == nil, d.Watcher == nil, d.Targets == nil, d.Deliveries == nil:
+		return errors.New("api: Ledger, Schedules, Signals, Watcher, Targets and Deliveries are required")
 	case d.Observer == nil, d.Log == nil:
 		return errors.New("api: Observer and Log are required")
 	case d.Healthz == nil, d.Readyz == nil:

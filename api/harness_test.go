@@ -229,7 +229,7 @@ func start(t testing.TB, change ...func(*api.Config, *api.Deps)) *fixture {
 	f.sessions = &fakeSessions{open: map[string]job.Session{}}
 	cfg := api.Config{Listen: "127.0.0.1:0", Queues: []string{"critical", "default"}, Gzip: true}
 	deps := api.Deps{
-		Ledger: f.fakeLedger, Schedules: f.fakeLedger, Signals: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
+		Ledger: f.fakeLedger, Schedules: f.fakeLedger, Signals: f.fakeLedger, Watcher: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
 		Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Sessions: f.sessions, Observer: f.outside,
 		Log:     slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Healthz: ok(200, `{"status":"ok"}`), Readyz: ok(503, `{"status":"down","checks":[]}`), Metrics: plainMetrics(),
@@ -270,7 +270,7 @@ func plainMetrics() http.Handler {
 func minimalDeps() api.Deps {
 	l, o := newFakeLedger(), &fakeOutside{}
 	return api.Deps{
-		Ledger: l, Schedules: l, Signals: l, Targets: fakeTargets{}, Deliveries: o, Observer: o, Log: slog.New(slog.DiscardHandler),
+		Ledger: l, Schedules: l, Signals: l, Watcher: l, Targets: fakeTargets{}, Deliveries: o, Observer: o, Log: slog.New(slog.DiscardHandler),
 		Healthz: ok(200, "{}"), Readyz: ok(200, "{}"),
 	}
 }

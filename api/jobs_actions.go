@@ -35,6 +35,7 @@ func (s *Server) cancelJob(ctx context.Context, c *call) error {
 	if j, err = s.deps.Ledger.Cancel(ctx, j.ID); err != nil {
 		return err
 	}
+	s.deps.Signals.Moved(j)
 	if j.State.Terminal() {
 		return s.sendJob(c, http.StatusOK, j)
 	}
@@ -81,6 +82,7 @@ func (s *Server) retryJob(ctx context.Context, c *call) error {
 		return err
 	}
 	s.deps.Signals.Wake(j.Queue)
+	s.deps.Signals.Moved(j)
 	c.Response().Header().Set("Location", "/v1/jobs/"+string(j.ID))
 	return s.sendJob(c, http.StatusAccepted, j)
 }

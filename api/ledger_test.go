@@ -32,13 +32,17 @@ type fakeLedger struct {
 	running  []job.Job                   // guarded by mu
 	signals  []string                    // what Signals was told; guarded by mu
 	waiting  chan struct{}               // one value for each Wait that began
+	moved    chan struct{}               // one slot: moves has something
+	moves    map[job.ID]bool             // guarded by mu
+	deaf     bool                        // moves are lost; guarded by mu
+	glances  int                         // guarded by mu
 }
 
 func newFakeLedger() *fakeLedger {
 	return &fakeLedger{
 		jobs: map[job.ID]*job.Job{}, keys: map[[2]string]job.ID{}, marks: map[[2]string][32]byte{},
 		attempts: map[job.ID][]job.Attempt{}, paused: map[string]bool{"default": false, "critical": false},
-		plans: map[string]job.Schedule{}, ended: map[job.ID]chan struct{}{}, waiting: make(chan struct{}, 100),
+		plans: map[string]job.Schedule{}, ended: map[job.ID]chan struct{}{}, waiting: make(chan struct{}, 100), moved: make(chan struct{}, 1), moves: map[job.ID]bool{},
 	}
 }
 
@@ -325,6 +329,81 @@ func (f *fakeLedger) Wait(ctx context.Context, id job.ID) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (f *fakeLedger) Moved(j *job.Job) { f.move(j.ID) }
+
+// move says that a job has moved.
+func (f *fakeLedger) move(ids ...job.ID) {
+	f.mu.Lock()
+	for _, id := range ids {
+		f.moves[id] = true
+	}
+	f.mu.Unlock()
+	select {
+	case f.moved <- struct{}{}:
+	default:
+	}
+}
+
+func (f *fakeLedger) Moves() api.Moves { return fakeMoves{f} }
+
+type fakeMoves struct{ *fakeLedger }
+
+func (m fakeMoves) Ready() <-chan struct{} { return m.moved }
+func (m fakeMoves) Close()                 {}
+
+func (m fakeMoves) Take() (ids []job.ID, lost bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id := range m.moves {
+		ids = append(ids, id)
+	}
+	clear(m.moves)
+	return ids, m.deaf
+}
+
+func (f *fakeLedger) Glance(_ context.Context, g job.Glance) (seen job.Glimpse, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.glances++
+	if f.down != nil {
+		return seen, f.down
+	}
+	show := func(j *job.Job) job.Job {
+		shown := *j
+		shown.Result = nil
+		if !g.Args {
+			shown.Args = nil
+		}
+		return shown
+	}
+	for _, id := range g.IDs {
+		if j := f.jobs[id]; j != nil {
+			seen.Named = append(seen.Named, show(j))
+		}
+	}
+	for _, id := range slices.Backward(f.order) {
+		j := f.jobs[id]
+		if j == nil {
+			continue
+		}
+		if !g.Since.IsZero() && id >= job.IDBound(g.Since) && len(seen.New) < g.Limit {
+			seen.New = append(seen.New, show(j))
+		}
+		if g.Active && j.State == job.Active && len(seen.Active) < g.Limit {
+			seen.Active = append(seen.Active, show(j))
+		}
+	}
+	return seen, nil
+}
+
+// edit changes a job, and says that it has moved.
+func (f *fakeLedger) edit(id job.ID, change func(*job.Job)) {
+	f.mu.Lock()
+	change(f.jobs[id])
+	f.mu.Unlock()
+	f.move(id)
 }
 
 // blockUntilDone is a ledger that takes for ever.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	for _, text := range []string{"text/html", "text/css", "text/javascript", "application/x-ndjson"} {
+	for _, text := range []string{"text/html", "text/css", "text/javascript", "application/x-ndjson", "text/event-stream"} {
 		openapi3filter.RegisterBodyDecoder(text, openapi3filter.PlainBodyDecoder)
 	}
 	goleak.VerifyTestMain(m)

@@ -5,16 +5,17 @@ import (
 	"strings"
 )
 
-// acceptsJSON reports whether the caller takes application/json.
-func acceptsJSON(h http.Header) bool {
+// accepts reports whether the caller takes the media type.
+func accepts(h http.Header, media string) bool {
 	accept := h["Accept"]
 	switch {
 	case len(accept) == 0:
 		return true
-	case len(accept) == 1 && (accept[0] == "*/*" || accept[0] == "application/json" || accept[0] == ""):
+	case len(accept) == 1 && (accept[0] == "*/*" || accept[0] == media || accept[0] == ""):
 		return true
 	}
-	return quality(accept, "application/json", "application/*", "*/*")
+	group, _, _ := strings.Cut(media, "/")
+	return quality(accept, media, group+"/*", "*/*")
 }
 
 // acceptsGzip reports whether the caller takes the content coding gzip.

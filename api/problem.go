@@ -49,6 +49,7 @@ const (
 	CodeUnsupportedMediaType  = "unsupported_media_type"
 	CodeMisdirected           = "misdirected"
 	CodeRateLimited           = "rate_limited"
+	CodeTooManyStreams        = "too_many_streams"
 	CodeInternal              = "internal"
 	CodeUnavailable           = "unavailable"
 	CodeSaturated             = "saturated"
@@ -64,7 +65,7 @@ func ProblemCodes() []string {
 		CodeForbidden, CodeCrossOrigin, CodeNotFound, CodeMethodNotAllowed, CodeNotAcceptable, CodeRequestTimeout,
 		CodeIdempotencyKey, CodeIdempotencyMismatch, CodeIdempotencyInProgress, CodeJobDeleted, CodeTerminal,
 		CodeNotTerminal, CodeNotRevivable, CodeExists, CodeReadOnly, CodePreconditionFailed, CodeTooLarge, CodeURITooLong, CodeUnsupportedMediaType,
-		CodeMisdirected, CodeRateLimited, CodeInternal, CodeUnavailable, CodeSaturated, CodeSchemaOutdated,
+		CodeMisdirected, CodeRateLimited, CodeTooManyStreams, CodeInternal, CodeUnavailable, CodeSaturated, CodeSchemaOutdated,
 		CodeEffectsMissing, CodeTimeout,
 	}
 }

@@ -79,10 +79,14 @@ func appendJob(b []byte, j *job.Job, v view) []byte {
 }
 
 func appendProgress(b []byte, p *job.Progress) []byte {
+	return appendProgressObject(append(b, `,"progress":`...), p)
+}
+
+func appendProgressObject(b []byte, p *job.Progress) []byte {
 	if p == nil {
-		return append(b, `,"progress":null`...)
+		return append(b, "null"...)
 	}
-	b = append(b, `,"progress":{"done":`...)
+	b = append(b, `{"done":`...)
 	b = strconv.AppendInt(b, p.Done, 10)
 	b = append(b, `,"total":`...)
 	if p.Total > 0 {

@@ -27,6 +27,14 @@ type route struct {
 	handle func(context.Context, *call) error
 }
 
+// media is the type of the route's answers.
+func (r route) media() string {
+	if strings.HasSuffix(r.path, "/events") {
+		return mediaEvents
+	}
+	return mediaJSON
+}
+
 // routes is the REST interface, whole. The OpenAPI document has the same lines.
 func (s *Server) routes() []route {
 	return []route{
@@ -36,6 +44,8 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/jobs/{id}", JobsRead, s.getJob},
 		{"GET", "/v1/jobs/{id}/attempts", JobsRead, s.listAttempts},
 		{"GET", "/v1/jobs/{id}/result", JobsRead, s.getResult},
+		{"GET", "/v1/jobs/{id}/events", JobsRead, s.jobEvents},
+		{"GET", "/v1/events", JobsRead, s.fleetEvents},
 		{"POST", "/v1/jobs/{id}/cancel", JobsWrite, s.cancelJob},
 		{"POST", "/v1/jobs/{id}/retry", JobsWrite, s.retryJob},
 		{"DELETE", "/v1/jobs/{id}", JobsWrite, s.deleteJob},
@@ -137,7 +147,7 @@ func (s *Server) serve(r route) echo.HandlerFunc {
 		ctx, cancel := s.withTimeout(ec.Request().Context())
 		defer cancel()
 		err := s.guard(func() error {
-			if err := s.admit(ctx, c, r.scope); err != nil {
+			if err := s.admit(ctx, c, r); err != nil {
 				return err
 			}
 			return r.handle(ctx, c)
@@ -153,8 +163,8 @@ func (s *Server) withTimeout(ctx context.Context) (context.Context, context.Canc
 }
 
 // admit decides whether a request is carried out at all.
-func (s *Server) admit(ctx context.Context, c *call, scope Scope) error {
-	if scope == "" {
+func (s *Server) admit(ctx context.Context, c *call, r route) error {
+	if r.scope == "" {
 		return nil
 	}
 	who, err := s.authenticate(ctx, c)
@@ -165,14 +175,14 @@ func (s *Server) admit(ctx context.Context, c *call, scope Scope) error {
 	if err := s.limitRate(c); err != nil {
 		return err
 	}
-	if err := who.allow(scope); err != nil {
+	if err := who.allow(r.scope); err != nil {
 		return err
 	}
 	if err := s.sameOrigin(c); err != nil {
 		return err
 	}
-	if !acceptsJSON(c.Request().Header) {
-		return refuse(http.StatusNotAcceptable, CodeNotAcceptable, "answers are application/json, which the Accept header excludes")
+	if media := r.media(); !accepts(c.Request().Header, media) {
+		return refuse(http.StatusNotAcceptable, CodeNotAcceptable, "answers are %s, which the Accept header excludes", media)
 	}
 	return nil
 }

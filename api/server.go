@@ -46,6 +46,8 @@ type Server struct {
 	origins    *http.CrossOriginProtection // nil: a key is asked for
 	ownPages   *http.CrossOriginProtection
 	sessions   *recall[job.Session]
+	hub        *hub
+	streams    streams
 	kinds      []kindItem
 	templates  Templates
 	bulk       atomic.Int64    // bytes of batches that may be in memory
@@ -77,6 +79,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		s.rates = newLimiter(rate.Limit(float64(r.Requests)/r.Per.Seconds()), r.Burst, deps.Now)
 		s.ratePolicy = ratePolicy(r)
 	}
+	s.hub = newHub(s)
+	s.streams.open, s.streams.heartbeat, s.streams.recheck = map[string]int{}, 15*time.Second, keyAge
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.echo.IPExtractor = ipExtractor(cfg)
 	if err := s.setOrigins(); err != nil {
@@ -182,5 +186,6 @@ func (s *Server) Run(ctx context.Context) error {
 		err = fmt.Errorf("api: stop: %w", err)
 	}
 	<-served //nolint:errcheck // it says that it was closed
+	s.hub.wait()
 	return err
 }

@@ -28,7 +28,7 @@ func (s *system) addAPI(out io.Writer) error {
 	cfg := s.cfg.API
 	deps := api.Deps{
 		Ledger: restLedger{s.ledger, s.metrics}, Schedules: s.ledger, Keys: restKeys{s.ledger}, Sessions: s.ledger, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
-		Signals: signals{bus: s.bus, waiter: s.waiter}, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
+		Signals: signals{bus: s.bus, waiter: s.waiter, deaf: s.deaf}, Watcher: s.ledger, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
 		Statuses: statuses{s}, Caches: caches{s}, Breakers: s.fleet, Observer: s.metrics, Log: s.log,
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
 	}
@@ -44,7 +44,7 @@ func (s *system) addAPI(out io.Writer) error {
 		Listen: cfg.Listen, DashboardPath: base, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
 		Certificate: cfg.TLS.Cert, CertificateKey: cfg.TLS.Key, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Gzip: cfg.Gzip, BodyLimit: cfg.BodyLimit.Bytes(),
-		BulkBodyLimit: cfg.BulkBodyLimit.Bytes(), BulkMaxItems: cfg.BulkMaxItems, RequestTimeout: cfg.RequestTimeout.Std(),
+		BulkBodyLimit: cfg.BulkBodyLimit.Bytes(), BulkMaxItems: cfg.BulkMaxItems, RequestTimeout: cfg.RequestTimeout.Std(), MaxStreams: cfg.MaxStreamsPerKey,
 		RateLimit: api.RateLimit{Requests: cfg.RateLimit.Requests, Per: cfg.RateLimit.Per.Std(), Burst: cfg.RateLimit.Burst},
 		Queues:    slices.Sorted(maps.Keys(s.cfg.Queues)),
 	}, deps)
@@ -157,6 +157,7 @@ func (k restKeys) Key(ctx context.Context, id string) (*api.Key, error) {
 type signals struct {
 	bus    *dispatch.Bus
 	waiter *dispatch.Waiter
+	deaf   func() bool // what others say does not come in
 }
 
 func (s signals) Wake(string) { s.bus.Due() }
@@ -164,6 +165,31 @@ func (s signals) Wake(string) { s.bus.Due() }
 func (s signals) Stop(id job.ID) { s.bus.Stop(id) }
 
 func (s signals) Wait(ctx context.Context, id job.ID) error { return s.waiter.Wait(ctx, id) }
+
+func (s signals) Moved(j *job.Job) {
+	if j.State.Terminal() {
+		s.bus.Ended([]job.ID{j.ID})
+		return
+	}
+	s.bus.Moved([]job.ID{j.ID})
+}
+
+func (s signals) Moves() api.Moves { return moves{s.bus.Watch(), s.deaf} }
+
+// moves also tells when nothing comes in from other processes.
+type moves struct {
+	*dispatch.Watch
+
+	deaf func() bool
+}
+
+func (m moves) Take() (ids []job.ID, lost bool) {
+	ids, lost = m.Watch.Take()
+	return ids, lost || m.deaf()
+}
+
+// deaf reports whether other processes' hints do not reach this one.
+func (s *system) deaf() bool { return s.broker != nil && !s.health.Up(redisCheck) }
 
 // statuses is how the targets are, in the API's words.
 type statuses struct{ *system }

@@ -30,6 +30,7 @@ type Bus struct {
 	fresh    map[chan string]bool         // guarded by mu; the bus sends
 	stops    map[chan job.ID]bool         // guarded by mu; the bus sends
 	ended    map[job.ID][]chan<- struct{} // guarded by mu; closed by the bus
+	watches  map[*Watch]bool              // guarded by mu
 	outgoing outgoing                     // guarded by mu
 	channels []string                     // in Redis, that somebody here listens to; guarded by mu
 
@@ -42,6 +43,7 @@ func NewBus(broker *Broker, log *slog.Logger) *Bus {
 	return &Bus{
 		broker: broker, log: log, unsent: make(chan struct{}, 1), joined: make(chan struct{}, 1),
 		hints: map[chan struct{}]hint{}, fresh: map[chan string]bool{}, stops: map[chan job.ID]bool{}, ended: map[job.ID][]chan<- struct{}{},
+		watches: map[*Watch]bool{},
 	}
 }
 
@@ -145,6 +147,7 @@ func (b *Bus) stopHere(id job.ID) {
 
 // endHere requires mu.
 func (b *Bus) endHere(ids []job.ID) {
+	b.moveHere(ids)
 	for _, id := range ids {
 		for _, c := range b.ended[id] {
 			close(c)

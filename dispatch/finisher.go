@@ -176,7 +176,7 @@ func (f *finisher) tell(batch []finished, superseded []job.ID) {
 	for _, id := range superseded {
 		fenced[id] = true
 	}
-	var ended []job.ID
+	var ended, moved []job.ID
 	again := false
 	for _, b := range batch {
 		if fenced[b.outcome.Job] {
@@ -185,10 +185,13 @@ func (f *finisher) tell(batch []finished, superseded []job.ID) {
 		f.count(b)
 		if b.outcome.State.Terminal() {
 			ended = append(ended, b.outcome.Job)
+		} else {
+			moved = append(moved, b.outcome.Job)
 		}
 		again = again || b.outcome.State == job.Pending
 	}
 	f.bus.Ended(ended)
+	f.bus.Moved(moved)
 	if again {
 		f.bus.Due()
 	}

@@ -116,18 +116,18 @@ func (k *Keeper) prune(ctx context.Context) error {
 
 // tell wakes workers for jobs that may run again, and callers of those that ended.
 func (k *Keeper) tell(events []job.Event) {
-	var ended []job.ID
-	wake := false
+	var ended, moved []job.ID
 	for _, e := range events {
 		if e.State.Terminal() {
 			k.meter.Ended(e.Kind, e.Queue, e.State, 1)
 			ended = append(ended, e.Job)
 		} else {
-			wake = true
+			moved = append(moved, e.Job)
 		}
 	}
 	k.bus.Ended(ended)
-	if wake {
+	k.bus.Moved(moved)
+	if len(moved) > 0 {
 		k.bus.Due()
 	}
 }

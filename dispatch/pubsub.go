@@ -15,6 +15,7 @@ import (
 const (
 	stopChannel  = "asyncops:stop"
 	endedChannel = "asyncops:ended"
+	movedChannel = "asyncops:moved"
 )
 
 const (
@@ -26,8 +27,8 @@ const (
 
 // outgoing is what other processes have not been told yet.
 type outgoing struct {
-	rung, due   bool
-	stops, ends []job.ID
+	rung, due          bool
+	stops, ends, moves []job.ID
 }
 
 func (o *outgoing) stop(id job.ID) {
@@ -42,6 +43,12 @@ func (o *outgoing) end(ids []job.ID) {
 	}
 }
 
+func (o *outgoing) move(ids []job.ID) {
+	if len(o.moves) < maxOutgoing {
+		o.moves = append(o.moves, ids...)
+	}
+}
+
 // messages adds a PUBLISH for each message to the pipeline.
 func (o *outgoing) messages(ctx context.Context, pipe redis.Pipeliner) {
 	if o.rung {
@@ -53,13 +60,18 @@ func (o *outgoing) messages(ctx context.Context, pipe redis.Pipeliner) {
 	for _, id := range o.stops {
 		pipe.Publish(ctx, stopChannel, string(id))
 	}
-	for ids := range slices.Chunk(o.ends, maxMessage) {
+	publishIDs(ctx, pipe, endedChannel, o.ends)
+	publishIDs(ctx, pipe, movedChannel, o.moves)
+}
+
+func publishIDs(ctx context.Context, pipe redis.Pipeliner, channel string, all []job.ID) {
+	for ids := range slices.Chunk(all, maxMessage) {
 		var text strings.Builder
 		for _, id := range ids {
 			text.WriteString(string(id))
 			text.WriteByte(' ')
 		}
-		pipe.Publish(ctx, endedChannel, text.String())
+		pipe.Publish(ctx, channel, text.String())
 	}
 }
 
@@ -168,8 +180,16 @@ func (b *Bus) deliver(channel, payload string) {
 	case stopChannel:
 		b.stopHere(job.ID(payload))
 	case endedChannel:
-		for id := range strings.FieldsSeq(payload) {
-			b.endHere([]job.ID{job.ID(id)})
-		}
+		b.endHere(idsIn(payload))
+	case movedChannel:
+		b.moveHere(idsIn(payload))
 	}
+}
+
+func idsIn(payload string) []job.ID {
+	var ids []job.ID
+	for id := range strings.FieldsSeq(payload) {
+		ids = append(ids, job.ID(id))
+	}
+	return ids
 }
