@@ -49,12 +49,10 @@ func open(t testing.TB, base, path string) *tab {
 		listeners.Wait()
 	})
 	tb.do(chromedp.Func(func(context.Context, *chromedp.Target) error { return nil })) // the tab is there from now on
-	console, sent, finished := chromedp.Console(listening), chromedp.Events(listening, network.RequestWillBeSent), chromedp.Events(listening, network.LoadingFinished)
-	if _, err := chromedp.Run(ctx, func(ctx context.Context, _ *chromedp.Target) (any, error) {
-		return chromedp.Call(ctx, network.Enable, network.EnableParams{})
-	}); err != nil {
+	if err := chromedp.Listen(ctx, tb.listen); err != nil {
 		t.Fatal(err)
 	}
+	console := chromedp.Console(listening)
 	listeners.Go(func() {
 		for message, err := range console {
 			if err != nil {
@@ -63,29 +61,25 @@ func open(t testing.TB, base, path string) *tab {
 			tb.heard(message)
 		}
 	})
-	listeners.Go(func() {
-		for event, err := range sent {
-			if err != nil {
-				return
-			}
-			tb.mu.Lock()
-			tb.requests = append(tb.requests, event.Request.URL)
-			tb.mu.Unlock()
-		}
-	})
-	listeners.Go(func() {
-		for event, err := range finished {
-			if err != nil {
-				return
-			}
-			tb.mu.Lock()
-			tb.bytes[string(event.RequestID)] = int64(event.EncodedDataLength)
-			tb.mu.Unlock()
-		}
-	})
+	tb.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
+		return err
+	}))
 	tb.viewport(1440, 900)
 	tb.visit(path)
 	return tb
+}
+
+// listen notes what the page asks for and gets.
+func (tb *tab) listen(event any) {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	switch event := event.(type) {
+	case *network.EventRequestWillBeSent:
+		tb.requests = append(tb.requests, event.Request.URL)
+	case *network.EventLoadingFinished:
+		tb.bytes[string(event.RequestID)] = int64(event.EncodedDataLength)
+	}
 }
 
 // heard keeps what a page may not say. What the server refuses is told on the

@@ -30,7 +30,7 @@ export function Login() {
         <div class="field">
           <label for="key">API key</label>
           <input id="key" name="key" type="password" required autocomplete="current-password" spellcheck=${false} autofocus placeholder="aok_…" aria-describedby="key-hint" />
-          <span class="hint" id="key-hint">Made by <code>asyncops keys create --name you --role viewer</code>, or listed under <code>api.keys</code>. What you may do here is what the key may do.</span>
+          <span class="hint" id="key-hint">Made by <code>asyncops keys create --direct --name you --role viewer</code>, or listed under <code>api.keys</code>. What you may do here is what the key may do.</span>
         </div>
         <${Button} type="submit" kind="primary" disabled=${busy} id="sign-in">Sign in<//>
       </form>

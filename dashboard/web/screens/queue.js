@@ -1,7 +1,7 @@
 // One queue: its jobs in every state, its age over time, and asynq's own view.
 import { html } from "../html.js";
 import { get, getIfThere, pathOf } from "../api.js";
-import { bytes, count, duration, plural } from "../format.js";
+import { bytes, count, duration, plural, rate } from "../format.js";
 import { linkTo } from "../router.js";
 import { may } from "../session.js";
 import { useResource } from "../resource.js";
@@ -20,7 +20,7 @@ import { ageTone, pauseOrResume, waitingIn } from "./queues.js";
 export function Queue({ name }) {
   const mine = (/** @type {import("../live.js").Change} */ c) => c.queue === undefined || c.queue === name;
   const queue = useResource((abort) => get(pathOf("queues", name), {}, abort), name, { every: 5, events: mine });
-  const stats = useResource((abort) => getIfThere("/v1/stats", { window: "1h" }, abort), "stats", { every: 10 });
+  const stats = useResource((abort) => getIfThere("/v1/stats", { window: "1h", queue: name }, abort), `stats of ${name}`, { every: 10 });
   const jobs = useResource((abort) => get("/v1/jobs", { queue: name, limit: 10 }, abort), `jobs of ${name}`, { every: 15, events: mine });
   const q = /** @type {QueueItem | undefined} */ (queue.data);
   if (queue.error?.status === 404 || queue.error?.status === 403) {
@@ -42,7 +42,7 @@ export function Queue({ name }) {
           <li><a href=${linkTo("jobs", { queue: name, state: s.name })}><${StateBadge} state=${s.name} /><span class="num">${count(q.counts[s.name])}</span></a></li>`)}</ul><//>
         <${Doorbells} queue=${q} />
       </div>
-      <${Panel}><${Age} stats=${stats.data} name=${name} /><//>`}<//>
+      ${stats.data && html`<${Waits} stats=${stats.data} />`}`}<//>
     <${Panel} title="Newest jobs" flush tools=${html`<a class="small" href=${linkTo("jobs", { queue: name })}>All of them</a>`}>
       ${jobs.error && html`<${Failure} problem=${jobs.error} again=${jobs.reload} />`}
       ${jobs.data?.items.length ? html`<${JobTable} jobs=${jobs.data.items} />` : jobs.data && html`<${Empty} title="No job is kept of this queue."><p>Submit one with <code>"queue": ${JSON.stringify(name)}</code>.</p><//>`}
@@ -75,10 +75,15 @@ const Days = ({ days }) => (days?.length ? html`
 const Servers = ({ servers }) => (servers?.length ? html`
   <h3>Servers</h3><ul class="small">${servers.map((s) => html`<li class="mono">${s.host}:${s.pid}</li>`)}</ul>` : null);
 
-/** @param {{stats: any, name: string}} props */
-function Age({ stats, name }) {
-  const { times, queue } = pointsOf(stats);
-  const values = queue(name, "oldest_seconds");
-  if (times.length < 2 || values.every((v) => v === null)) return html`<h2>Age of the oldest that waits, last hour</h2><p class="muted small">It is recorded once a minute; come back in a while.</p>`;
-  return html`<${Chart} title="Age of the oldest that waits, last hour" times=${times} unit=${duration} height=${130} series=${[{ label: "oldest", color: "--info", values, fill: true }]} />`;
+/** @param {{stats: import("../stats.js").Stats}} props */
+function Waits({ stats }) {
+  const points = pointsOf(stats);
+  const times = points.map((p) => p.time);
+  return html`
+    <div class="halves">
+      <${Panel} label="Waits over time"><${Chart} title="Waited before they ran, last hour" height=${130} times=${times} unit=${duration} series=${[
+        { label: "95 %", color: "--warn", fill: true, values: points.map((p) => p.wait.p95) }, { label: "half", color: "--later", values: points.map((p) => p.wait.p50) }]} /><//>
+      <${Panel} label="Throughput over time"><${Chart} title="Jobs, last hour" height=${130} times=${times} unit=${rate} series=${[
+        { label: "submitted", color: "--calm", dashed: true, values: points.map((p) => p.submitted / p.seconds) }, { label: "ended", color: "--good", fill: true, values: points.map((p) => p.finished / p.seconds) }]} /><//>
+    </div>`;
 }

@@ -1,11 +1,12 @@
 // All queues: what waits, for how long, what Redis holds of it.
 import { html } from "../html.js";
-import { get, pathOf, post } from "../api.js";
+import { get, getIfThere, pathOf, post } from "../api.js";
 import { brief, count, duration, plural } from "../format.js";
 import { linkTo } from "../router.js";
 import { may } from "../session.js";
 import { asProblem, useResource } from "../resource.js";
 import { Badge, Button, Empty, Loaded } from "../ui/parts.js";
+import { Spark } from "../ui/chart.js";
 import { confirm } from "../ui/dialog.js";
 import { Head } from "../ui/head.js";
 import { done, failed } from "../ui/toast.js";
@@ -61,8 +62,8 @@ const Table = ({ queues, reload }) => html`
   <section class="panel flush" aria-label="Queues">
     <div class="table-wrap"><table class="queues">
       <thead>
-        <tr class="groups"><th colspan="2"></th><th colspan="9" scope="colgroup">Jobs, in the ledger</th>${queues.some((q) => q.redis) && html`<th colspan="3" scope="colgroup" class="edge">Doorbells, in Redis</th>`}<th></th></tr>
-        <tr><th>Queue</th>${queues.some((q) => q.weight) ? html`<th class="num">Weight</th>` : html`<th></th>`}<th class="num">Oldest waits</th><th class="num">Pending</th><th class="num">Active</th><th class="num">Retry</th><th class="num">Parked</th>
+        <tr class="groups"><th colspan="2"></th><th colspan="10" scope="colgroup">Jobs, in the ledger</th>${queues.some((q) => q.redis) && html`<th colspan="3" scope="colgroup" class="edge">Doorbells, in Redis</th>`}<th></th></tr>
+        <tr><th>Queue</th>${queues.some((q) => q.weight) ? html`<th class="num">Weight</th>` : html`<th></th>`}<th class="num">Oldest waits</th><th>Waited, last hour</th><th class="num">Pending</th><th class="num">Active</th><th class="num">Retry</th><th class="num">Parked</th>
           <th class="num">Scheduled</th><th class="num">Archived</th><th class="num">Unknown</th><th class="num">Ended, last min</th>
           ${queues.some((q) => q.redis) && html`<th class="num edge">Pending</th><th class="num">Active</th><th class="num">Leases</th>`}<th></th></tr>
       </thead>
@@ -71,6 +72,7 @@ const Table = ({ queues, reload }) => html`
           <td><a class="cover" data-row href=${queueLink(q.name)}>${q.name}</a> ${q.paused && html`<${Badge} tone="warn" hollow>paused<//>`}</td>
           <td class="num muted">${q.weight ?? ""}</td>
           <td class=${`num ${ageTone(q.oldest_seconds)}`}>${q.oldest_seconds ? duration(q.oldest_seconds) : html`<span class="muted">–</span>`}</td>
+          <td><${Waited} name=${q.name} /></td>
           ${["pending", "active", "retry", "parked", "scheduled"].map((s) => html`<td class="num"><${CountLink} queue=${q.name} state=${s} n=${q.counts[s]} /></td>`)}
           ${["archived", "unknown"].map((s) => html`<td class="num"><${CountLink} queue=${q.name} state=${s} n=${q.counts[s]} tone="bad" /></td>`)}
           <td class="num">${count(q.throughput.finished_last_minute)}</td>
@@ -80,3 +82,12 @@ const Table = ({ queues, reload }) => html`
         </tr>`)}</tbody>
     </table></div>
   </section>`;
+
+/** How long jobs of a queue have waited, minute by minute: a line that rises says more than an age. @param {{name: string}} props */
+function Waited({ name }) {
+  const stats = useResource((abort) => getIfThere("/v1/stats", { window: "1h", queue: name }, abort), `stats of ${name}`, { every: 30 });
+  const points = /** @type {import("../stats.js").Point[]} */ (stats.data?.series ?? []);
+  const total = stats.data?.totals.wait;
+  if (!total?.count) return html`<span class="spark-none muted">${stats.data ? "nothing ran" : ""}</span>`;
+  return html`<span class="spark-box"><${Spark} values=${points.map((p) => p.wait.p95)} label=${`95 % waited at most ${duration(total.p95)} in the last hour`} /><span class="muted tiny nowrap">95 % ≤ ${duration(total.p95)}</span></span>`;
+}
