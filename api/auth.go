@@ -116,8 +116,10 @@ func (s *Server) authenticate(ctx context.Context, c *call) (*principal, error) 
 	if s.cfg.Open {
 		return s.everybody, nil
 	}
-	if _, _, given := sessionOf(c.Request()); given && c.Request().Header["Authorization"] == nil {
-		return s.bySession(ctx, c)
+	if c.Request().Header["Authorization"] == nil {
+		if _, _, given := sessionOf(c.Request()); given {
+			return s.bySession(ctx, c)
+		}
 	}
 	return s.byKey(ctx, c, bearer(c.Request().Header))
 }

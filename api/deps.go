@@ -27,6 +27,8 @@ type Deps struct {
 	RedisQueues    RedisQueues  // nil: there is no Redis
 	ConfiguredKeys func() []Key // asked at most every 5 s; nil: none
 	Keys           KeySource    // keys besides those; nil: none
+	Audit          AuditLog     // nil: nobody keeps it
+	Stats          Stats        // nil: nobody keeps any
 	Sessions       Sessions     // nil: nobody can log in
 	Observer       Observer
 	Log            *slog.Logger
@@ -121,8 +123,17 @@ type RedisQueue struct {
 	Active      int   `json:"active"`
 	Leases      int   `json:"leases"`
 	MemoryBytes int64 `json:"memory_bytes"`
-	Processed   int   `json:"processed"`
-	Failed      int   `json:"failed"`
+	Processed   int   `json:"processed"` // today, UTC
+	Failed      int   `json:"failed"`    // today, UTC
+
+	Days []RedisDay `json:"days"` // the last seven, today first
+}
+
+// RedisDay is what became of a queue's doorbells on one day.
+type RedisDay struct {
+	Date      string `json:"date"` // such as 2026-11-23, UTC
+	Processed int    `json:"processed"`
+	Failed    int    `json:"failed"`
 }
 
 // Observer receives measurements.

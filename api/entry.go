@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/rand"
 	"net"
 	"net/http"
@@ -28,12 +29,15 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodHead {
-		asGet := *r // net/http leaves the body out by the method of its own copy
-		asGet.Method = http.MethodGet
-		r = &asGet
+		r = r.WithContext(context.WithValue(r.Context(), headOnly{}, true))
+		r.Method = http.MethodGet // net/http leaves the body out by the method of its own copy
 	}
 	s.echo.ServeHTTP(w, r)
 }
+
+// headOnly is in the context of a request whose answer is its head: what would
+// not end by itself ends at once.
+type headOnly struct{}
 
 // turnAway refuses requests that no route should see.
 func (s *Server) turnAway(r *http.Request) *refusal {

@@ -160,6 +160,9 @@ func (s *Server) stream(c *call, f *follower, last string, tell func(out *eventW
 	beat, look := time.NewTicker(s.streams.heartbeat), time.NewTicker(s.streams.recheck)
 	defer beat.Stop()
 	defer look.Stop()
+	if c.Request().Context().Value(headOnly{}) != nil {
+		return nil
+	}
 	for out.err == nil {
 		out.flush()
 		select {

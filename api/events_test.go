@@ -68,7 +68,10 @@ func (f *fixture) follow(t testing.TB, path string, lines ...string) *stream {
 			case strings.HasPrefix(lines.Text(), ":"):
 				e.comment = true
 			case lines.Text() == "" && (e.name != "" || e.comment):
-				s.events <- e
+				select {
+				case s.events <- e:
+				case <-ctx.Done(): // nobody reads on
+				}
 				e = sse{}
 			}
 		}

@@ -47,3 +47,6 @@ func Flood(jobs int) (waiting int, lost bool) {
 	events, lost := f.take()
 	return len(events), lost
 }
+
+// Actions are the routes that the audit log knows.
+func Actions() map[string]string { return actions() }

@@ -183,7 +183,7 @@ func (o *fakeOutside) RedisQueue(_ context.Context, queue string) *api.RedisQueu
 	if queue != "default" {
 		return nil
 	}
-	return &api.RedisQueue{Pending: 1, MemoryBytes: 2048}
+	return &api.RedisQueue{Pending: 1, MemoryBytes: 2048, Days: []api.RedisDay{{Date: "2026-11-23", Processed: 7, Failed: 1}}}
 }
 
 // fixture is a server under test, on a port of its own.
@@ -191,6 +191,7 @@ type fixture struct {
 	*fakeLedger
 	outside  *fakeOutside
 	sessions *fakeSessions
+	audit    *fakeAudit
 	server   *api.Server
 	logs     *lockedBuffer
 	url      string
@@ -226,11 +227,12 @@ func ok(status int, body string) http.Handler {
 func start(t testing.TB, change ...func(*api.Config, *api.Deps)) *fixture {
 	t.Helper()
 	f := &fixture{fakeLedger: newFakeLedger(), outside: &fakeOutside{submitted: map[string]int{}}, logs: &lockedBuffer{}}
+	f.audit = &fakeAudit{}
 	f.sessions = &fakeSessions{open: map[string]job.Session{}}
 	cfg := api.Config{Listen: "127.0.0.1:0", Queues: []string{"critical", "default"}, Gzip: true}
 	deps := api.Deps{
 		Ledger: f.fakeLedger, Schedules: f.fakeLedger, Signals: f.fakeLedger, Watcher: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
-		Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Sessions: f.sessions, Observer: f.outside,
+		Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Sessions: f.sessions, Audit: f.audit, Observer: f.outside,
 		Log:     slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Healthz: ok(200, `{"status":"ok"}`), Readyz: ok(503, `{"status":"down","checks":[]}`), Metrics: plainMetrics(),
 		Now: func() time.Time { return testNow },

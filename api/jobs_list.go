@@ -143,10 +143,17 @@ func (q query) text(name string) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
-	case len(text) > maxSearch:
-		return "", invalidParameter(name, "it has more than %d bytes", maxSearch)
-	case strings.ContainsRune(text, 0) || strings.ToValidUTF8(text, "") != text:
-		return "", refuse(http.StatusBadRequest, CodeMalformed, "the query parameter %s is not text in UTF-8", name)
 	}
-	return text, nil
+	return text, plainText(name, text)
+}
+
+// plainText refuses what cannot be searched for.
+func plainText(name, text string) error {
+	switch {
+	case len(text) > maxSearch:
+		return invalidParameter(name, "it has more than %d bytes", maxSearch)
+	case strings.ContainsRune(text, 0) || strings.ToValidUTF8(text, "") != text:
+		return refuse(http.StatusBadRequest, CodeMalformed, "the parameter %s is not text in UTF-8", name)
+	}
+	return nil
 }

@@ -39,6 +39,9 @@ type Fleet interface {
 	// Running lists the jobs that run, those that began first come first, with
 	// their args if asked to.
 	Running(ctx context.Context, args bool) ([]job.Job, error)
+	// DrainWorker has a worker take no more jobs; one that is not alive answers
+	// job.ErrNotFound.
+	DrainWorker(ctx context.Context, id string) error
 }
 
 // Acceptor takes submissions.
@@ -56,6 +59,10 @@ type Reader interface {
 	// Search returns one page and the cursor of the next, "" on the last. A
 	// cursor that it did not make answers job.ErrMalformedCursor.
 	Search(ctx context.Context, f Filter) (jobs []job.Job, next string, err error)
+	// FailureGroups groups the latest jobs that ended in the states by error,
+	// kind and state, the largest groups first; examined is how many it looked at,
+	// complete says that those were all.
+	FailureGroups(ctx context.Context, states []job.State, queues, kinds []string, limit int) (groups []job.FailureGroup, examined int, complete bool, err error)
 	// Attempts lists the runs of a job, oldest first, or answers job.ErrNotFound.
 	Attempts(ctx context.Context, id job.ID) ([]job.Attempt, error)
 }
@@ -70,6 +77,9 @@ type Steerer interface {
 	// Revive runs an ended job again, with what in place of its own args unless
 	// nil. A job in another state answers job.ErrNotRevivable.
 	Revive(ctx context.Context, id job.ID, what *job.Work) (*job.Job, error)
+	// Reschedule gives a job another time. One that has ended or started answers
+	// job.ErrTerminal or job.ErrStarted.
+	Reschedule(ctx context.Context, id job.ID, at time.Time) (*job.Job, error)
 	// Delete removes an ended job; another answers job.ErrNotTerminal.
 	Delete(ctx context.Context, id job.ID) error
 }
@@ -82,6 +92,9 @@ type Queues interface {
 	// PauseQueue stops claims of the queue's jobs, or lets them go on; an
 	// unknown queue answers job.ErrNotFound.
 	PauseQueue(ctx context.Context, name string, paused bool) error
+	// PurgeQueue cancels at most limit jobs of the queue that wait, and returns
+	// what became of them; an unknown queue answers job.ErrNotFound.
+	PurgeQueue(ctx context.Context, name string, limit int) ([]job.Event, error)
 }
 
 // KeySource holds API keys besides the configured ones.

@@ -241,6 +241,72 @@ func (f *fakeLedger) Revive(_ context.Context, id job.ID, what *job.Work) (*job.
 	return &out, err
 }
 
+func (f *fakeLedger) Reschedule(_ context.Context, id job.ID, at time.Time) (*job.Job, error) {
+	var out job.Job
+	err := f.with(id, func(j *job.Job) error {
+		switch {
+		case j.State.Terminal():
+			return job.ErrTerminal
+		case j.State != job.Scheduled && j.State != job.Pending:
+			return job.ErrStarted
+		case !j.Deadline.IsZero() && !at.Before(j.Deadline):
+			return job.Invalid("/run_at", "out_of_range", "run_at is not before the job's deadline")
+		}
+		if j.State, j.RunAt = job.Pending, at; at.After(testNow) {
+			j.State = job.Scheduled
+		}
+		out = *j
+		return nil
+	})
+	return &out, err
+}
+
+func (f *fakeLedger) PurgeQueue(_ context.Context, name string, limit int) (events []job.Event, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, known := f.paused[name]; !known {
+		return nil, job.ErrNotFound
+	}
+	for _, id := range f.order {
+		if j := f.jobs[id]; j != nil && j.Queue == name && !j.State.Terminal() && j.State != job.Active && len(events) < limit {
+			j.State = job.Canceled
+			events = append(events, job.Event{Job: id, State: j.State})
+		}
+	}
+	return events, f.down
+}
+
+func (f *fakeLedger) FailureGroups(_ context.Context, states []job.State, queues, kinds []string, limit int) (groups []job.FailureGroup, examined int, complete bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range f.order {
+		j := f.jobs[id]
+		if j == nil || !matches(j, api.Filter{States: states, Queues: queues, Kinds: kinds}) {
+			continue
+		}
+		examined++
+		i := slices.IndexFunc(groups, func(g job.FailureGroup) bool { return g.Code == j.Error.Code && g.Kind == j.Kind && g.State == j.State })
+		if i < 0 {
+			i, groups = len(groups), append(groups, job.FailureGroup{Code: j.Error.Code, Kind: j.Kind, State: j.State, FirstAt: testNow})
+		}
+		groups[i].Jobs++
+		groups[i].Sample, groups[i].LastAt = id, testNow
+	}
+	return groups[:min(limit, len(groups))], examined, true, f.down
+}
+
+func (f *fakeLedger) DrainWorker(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.workers {
+		if f.workers[i].ID == id && f.workers[i].State != "gone" {
+			f.workers[i].State = "draining"
+			return f.down
+		}
+	}
+	return job.ErrNotFound
+}
+
 func (f *fakeLedger) Delete(_ context.Context, id job.ID) error {
 	return f.with(id, func(j *job.Job) error {
 		if !j.State.Terminal() {

@@ -41,6 +41,7 @@ const (
 	CodeTerminal              = "terminal"
 	CodeNotTerminal           = "not_terminal"
 	CodeNotRevivable          = "not_revivable"
+	CodeStarted               = "started"
 	CodeExists                = "exists"
 	CodeReadOnly              = "read_only"
 	CodePreconditionFailed    = "precondition_failed"
@@ -64,7 +65,7 @@ func ProblemCodes() []string {
 		CodeMalformed, CodeMalformedID, CodeMalformedCursor, CodeUnknownParameter, CodeInvalid, CodeUnauthorized,
 		CodeForbidden, CodeCrossOrigin, CodeNotFound, CodeMethodNotAllowed, CodeNotAcceptable, CodeRequestTimeout,
 		CodeIdempotencyKey, CodeIdempotencyMismatch, CodeIdempotencyInProgress, CodeJobDeleted, CodeTerminal,
-		CodeNotTerminal, CodeNotRevivable, CodeExists, CodeReadOnly, CodePreconditionFailed, CodeTooLarge, CodeURITooLong, CodeUnsupportedMediaType,
+		CodeNotTerminal, CodeNotRevivable, CodeStarted, CodeExists, CodeReadOnly, CodePreconditionFailed, CodeTooLarge, CodeURITooLong, CodeUnsupportedMediaType,
 		CodeMisdirected, CodeRateLimited, CodeTooManyStreams, CodeInternal, CodeUnavailable, CodeSaturated, CodeSchemaOutdated,
 		CodeEffectsMissing, CodeTimeout,
 	}
@@ -106,6 +107,7 @@ func sentinels() []sentinelRow {
 		{job.ErrTerminal, http.StatusConflict, CodeTerminal, "the job has ended", 0},
 		{job.ErrNotTerminal, http.StatusConflict, CodeNotTerminal, "the job has not ended; cancel it first", 0},
 		{job.ErrNotRevivable, http.StatusConflict, CodeNotRevivable, "only jobs that are archived, canceled, expired or unknown can be run again", 0},
+		{job.ErrStarted, http.StatusConflict, CodeStarted, "only a job that is scheduled or pending and has not started can be given another time", 0},
 		{job.ErrExists, http.StatusConflict, CodeExists, "it exists already", 0},
 		{job.ErrReadOnly, http.StatusConflict, CodeReadOnly, "it belongs to the configuration; change it there", 0},
 		{job.ErrPrecondition, http.StatusPreconditionFailed, CodePreconditionFailed, "it is not what If-Match or If-None-Match says; read it again", 0},

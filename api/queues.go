@@ -74,15 +74,23 @@ func (s *Server) getQueue(ctx context.Context, c *call) error {
 }
 
 func (s *Server) sendQueue(ctx context.Context, c *call, name string) error {
-	queues, err := s.deps.Ledger.Queues(ctx, name)
+	item, err := s.readQueue(ctx, name)
 	if err != nil {
 		return err
 	}
+	return s.sendValue(c, item)
+}
+
+func (s *Server) readQueue(ctx context.Context, name string) (queueItem, error) {
+	queues, err := s.deps.Ledger.Queues(ctx, name)
+	if err != nil {
+		return queueItem{}, err
+	}
 	i := slices.IndexFunc(queues, func(q Queue) bool { return q.Name == name })
 	if i < 0 {
-		return job.ErrNotFound
+		return queueItem{}, job.ErrNotFound
 	}
-	return s.sendValue(c, s.queueItem(ctx, queues[i]))
+	return s.queueItem(ctx, queues[i]), nil
 }
 
 // pauseQueue is POST /v1/queues/{queue}/pause.

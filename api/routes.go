@@ -15,7 +15,8 @@ import (
 // call is one request on its way through a route.
 type call struct {
 	echo.Context
-	who     *principal   // nil on open routes
+	who     *principal   // nil on open routes, until somebody logs in
+	act     *job.Audited // nil: what is asked for is no act
 	session *job.Session // by which who was found; nil: by a key, or nobody is asked
 }
 
@@ -48,12 +49,15 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/events", JobsRead, s.fleetEvents},
 		{"POST", "/v1/jobs/{id}/cancel", JobsWrite, s.cancelJob},
 		{"POST", "/v1/jobs/{id}/retry", JobsWrite, s.retryJob},
+		{"POST", "/v1/jobs/{id}/reschedule", JobsWrite, s.rescheduleJob},
 		{"DELETE", "/v1/jobs/{id}", JobsWrite, s.deleteJob},
 		{"GET", "/v1/kinds", JobsRead, s.listKinds},
 		{"GET", "/v1/queues", JobsRead, s.listQueues},
 		{"GET", "/v1/queues/{queue}", JobsRead, s.getQueue},
 		{"POST", "/v1/queues/{queue}/pause", QueuesAdmin, s.pauseQueue},
 		{"POST", "/v1/queues/{queue}/resume", QueuesAdmin, s.resumeQueue},
+		{"POST", "/v1/queues/{queue}/purge", QueuesAdmin, s.purgeQueue},
+		{"GET", "/v1/failures", JobsRead, s.listFailures},
 		{"GET", "/v1/schedules", JobsRead, s.listSchedules},
 		{"POST", "/v1/schedules", SchedulesWrite, s.createSchedule},
 		{"GET", "/v1/schedules/{name}", JobsRead, s.getSchedule},
@@ -69,6 +73,9 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/clients/{name}", JobsRead, s.getClient},
 		{"POST", "/v1/clients/{name}/breaker/reset", TargetsAdmin, s.resetBreaker},
 		{"GET", "/v1/workers", JobsRead, s.listWorkers},
+		{"POST", "/v1/workers/{id}/drain", TargetsAdmin, s.drainWorker},
+		{"GET", "/v1/audit", AuditRead, s.listAudit},
+		{"GET", "/v1/stats", JobsRead, s.getStats},
 		{"GET", "/v1/session", "", s.getSession},
 		{"POST", "/v1/session", "", s.login},
 		{"DELETE", "/v1/session", "", s.logout},
@@ -141,17 +148,21 @@ func routingError(err error, c echo.Context) error {
 // serve carries a request through a route: who asks, may they, the work, the
 // answer, and the accounting.
 func (s *Server) serve(r route) echo.HandlerFunc {
+	action := actions()[r.method+" "+r.path]
 	return func(ec echo.Context) error {
 		started := time.Now()
 		c := &call{Context: ec}
 		ctx, cancel := s.withTimeout(ec.Request().Context())
 		defer cancel()
+		ctx = s.begin(ctx, c, action)
 		err := s.guard(func() error {
 			if err := s.admit(ctx, c, r); err != nil {
 				return err
 			}
+			c.sign()
 			return r.handle(ctx, c)
 		})
+		s.conclude(c, err)
 		s.finish(c, r.path, started, err)
 		return nil
 	}

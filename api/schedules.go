@@ -177,6 +177,9 @@ func (s *Server) createSchedule(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.act != nil {
+		c.act.Target = d.Name
+	}
 	stored, err := s.deps.Schedules.ChangeSchedule(ctx, d.Name, func(old *job.Schedule, now time.Time) (*job.Schedule, error) {
 		if old != nil {
 			return nil, job.ErrExists

@@ -48,6 +48,7 @@ type Server struct {
 	sessions   *recall[job.Session]
 	hub        *hub
 	streams    streams
+	statsKept  keptAnswers
 	kinds      []kindItem
 	templates  Templates
 	bulk       atomic.Int64    // bytes of batches that may be in memory

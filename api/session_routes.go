@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -110,6 +111,7 @@ func (s *Server) login(ctx context.Context, c *call) error {
 		return err
 	}
 	c.who = who
+	c.sign()
 	if err := s.limitRate(c); err != nil {
 		return err
 	}
@@ -131,11 +133,19 @@ func (s *Server) logout(ctx context.Context, c *call) error {
 	if err := s.noBody(c); err != nil {
 		return err
 	}
-	id, _, _ := sessionOf(c.Request())
-	if id != "" && s.deps.Sessions != nil {
-		if err := s.failures.peek(c.RealIP()); err != nil {
+	id, _, given := sessionOf(c.Request())
+	if given && id != "" && s.deps.Sessions != nil {
+		who, err := s.bySession(ctx, c)
+		var refused *refusal
+		switch {
+		case errors.As(err, &refused) && refused.Status == http.StatusUnauthorized: // it has ended already
+			c.Response().Header().Del("WWW-Authenticate")
+			return noContent(c)
+		case err != nil:
 			return err
 		}
+		c.who = who
+		c.sign()
 		if err := s.deps.Sessions.CloseSession(ctx, id); err != nil {
 			return err
 		}

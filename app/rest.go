@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/asyncops/asyncops/api"
 	"github.com/asyncops/asyncops/clients"
@@ -27,13 +28,13 @@ func (s *system) addAPI(out io.Writer) error {
 	s.add("waiter", s.waiter.Run)
 	cfg := s.cfg.API
 	deps := api.Deps{
-		Ledger: restLedger{s.ledger, s.metrics}, Schedules: s.ledger, Keys: restKeys{s.ledger}, Sessions: s.ledger, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
+		Ledger: restLedger{s.ledger, s.metrics}, Schedules: s.ledger, Keys: restKeys{s.ledger}, Sessions: s.ledger, Stats: stats{s}, Audit: s.ledger, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
 		Signals: signals{bus: s.bus, waiter: s.waiter, deaf: s.deaf}, Watcher: s.ledger, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
 		Statuses: statuses{s}, Caches: caches{s}, Breakers: s.fleet, Observer: s.metrics, Log: s.log,
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
 	}
 	if s.broker != nil {
-		deps.RedisQueues = redisQueues{broker: s.broker, up: func() bool { return s.health.Up(redisCheck) }}
+		deps.RedisQueues = newRedisQueues(s.broker.Queue, func() bool { return s.health.Up(redisCheck) })
 	}
 	pages, base, err := s.dashboard()
 	if err != nil {
@@ -98,6 +99,17 @@ func (l restLedger) Cancel(ctx context.Context, id job.ID) (*job.Job, error) {
 		l.metrics.Ended(j.Kind, j.Queue, j.State, 1)
 	}
 	return j, err
+}
+
+// PurgeQueue counts the jobs that it ended.
+func (l restLedger) PurgeQueue(ctx context.Context, name string, limit int) ([]job.Event, error) {
+	events, err := l.Ledger.PurgeQueue(ctx, name, limit)
+	for _, e := range events {
+		if e.State.Terminal() {
+			l.metrics.Ended(e.Kind, e.Queue, e.State, 1)
+		}
+	}
+	return events, err
 }
 
 func (l restLedger) Accept(ctx context.Context, jobs []job.Job, atomic bool) ([]job.Accepted, error) {
@@ -191,6 +203,32 @@ func (m moves) Take() (ids []job.ID, lost bool) {
 // deaf reports whether other processes' hints do not reach this one.
 func (s *system) deaf() bool { return s.broker != nil && !s.health.Up(redisCheck) }
 
+// stats is what has happened, in the API's words.
+type stats struct{ *system }
+
+func (s stats) Tallies(ctx context.Context, from time.Time, queues, kinds []string) ([]job.Tally, error) {
+	return s.ledger.Tallies(ctx, from, queues, kinds)
+}
+
+func (stats) Step(window time.Duration) time.Duration { return ledger.StatsStep(window) }
+
+func (s stats) Backlogs(ctx context.Context) ([]api.Backlog, error) {
+	found, err := s.ledger.Backlogs(ctx)
+	backlogs := make([]api.Backlog, len(found))
+	for i, b := range found {
+		backlogs[i] = api.Backlog(b)
+	}
+	return backlogs, err
+}
+
+func (s stats) Drift(ctx context.Context) (jobs int, ok bool) {
+	if s.broker == nil || s.deaf() {
+		return 0, false
+	}
+	jobs, err := s.drift(ctx)
+	return jobs, err == nil
+}
+
 // statuses is how the targets are, in the API's words.
 type statuses struct{ *system }
 
@@ -232,24 +270,4 @@ func (s statuses) Clients(ctx context.Context) ([]api.Client, error) {
 		found = append(found, c)
 	}
 	return found, nil
-}
-
-// redisQueues is asynq's own view of the queues; none while Redis is away.
-type redisQueues struct {
-	broker *dispatch.Broker
-	up     func() bool
-}
-
-func (r redisQueues) RedisQueue(ctx context.Context, queue string) *api.RedisQueue {
-	if !r.up() {
-		return nil // it would take its timeout for each queue
-	}
-	view, err := r.broker.Queue(ctx, queue)
-	if err != nil {
-		return nil
-	}
-	return &api.RedisQueue{
-		Pending: int(view.Pending), Active: int(view.Active), Leases: int(view.Leases), MemoryBytes: view.MemoryBytes,
-		Processed: int(view.Processed), Failed: int(view.Failed),
-	}
 }

@@ -33,6 +33,7 @@ type system struct {
 	log     *slog.Logger
 	metrics *observe.Metrics
 	sources observe.Sources
+	tallies *observe.Tallies
 	signers map[string]clients.Signer
 	health  *observe.Health
 
@@ -105,6 +106,8 @@ func (s *system) openLedger(name string) error {
 	s.ledger = l
 	s.closers = append(s.closers, l.Close)
 	s.bell.Attach(l)
+	s.tallies = observe.NewTallies(l, s.log)
+	s.metrics.Keep(s.tallies)
 	return nil
 }
 
@@ -169,6 +172,7 @@ func (s *system) add(name string, run func(context.Context) error) {
 func (s *system) addBase() {
 	s.add("bus", s.bus.Run)
 	s.add("bell", s.bell.Run)
+	s.add("tallies", s.tallies.Run)
 	s.add("queues", s.ensureQueues)
 	s.checks = append(s.checks, s.ledgerCheck())
 	s.sources.LedgerUp = func() bool { return s.health.Up(ledgerCheck) }

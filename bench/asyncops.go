@@ -154,16 +154,20 @@ func (in *installation) close(ctx context.Context) {
 	}
 }
 
-// completed is how many jobs the ledger has as completed.
+// ours keeps the health jobs out of what is counted, which asyncops submits to
+// itself.
+const ours = " AND kind <> 'system.health'"
+
+// completed is how many jobs of the bench the ledger has as completed.
 func (in *installation) completed(ctx context.Context) (n int, err error) {
-	err = in.ledger.QueryRow(ctx, "SELECT count(*) FROM asyncops_jobs WHERE state = 'completed'").Scan(&n)
+	err = in.ledger.QueryRow(ctx, "SELECT count(*) FROM asyncops_jobs WHERE state = 'completed'"+ours).Scan(&n)
 	return n, err
 }
 
-// firstStart is when the first of the jobs that were started after called was.
+// firstStart is when the first of the bench's jobs that were started after called was.
 func (in *installation) firstStart(ctx context.Context, called time.Time) (time.Time, error) {
 	var micros int64
-	err := in.ledger.QueryRow(ctx, "SELECT min(started_at) FROM asyncops_jobs WHERE started_at >= $1", called.UnixMicro()).Scan(&micros)
+	err := in.ledger.QueryRow(ctx, "SELECT min(started_at) FROM asyncops_jobs WHERE started_at >= $1"+ours, called.UnixMicro()).Scan(&micros)
 	return time.UnixMicro(micros), err
 }
 

@@ -34,6 +34,9 @@ func main() {
 
 // run measures and writes the table to out, progress to log.
 func run(ctx context.Context, args, env []string, out, log io.Writer) error {
+	if len(args) == 3 && args[0] == handlerCommand {
+		return serveHandler(ctx, args[1], args[2])
+	}
 	plan, err := parsePlan(args, log)
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ var rows = []row{
 	{"submit/rest", "one job a request, REST, 64 connections", perSecond, "submit/river", false, "≥ 2.5"},
 	{"submit/river", "River `Insert`, 16 callers", perSecond, "", false, ""},
 	{"submit/rest one", "one job a request, REST, 1 connection", perSecond, "submit/plain", true, "time ≤ 2"},
+	{"submit/handler", "the INSERT behind a bare `net/http` handler, 1 connection", perSecond, "submit/plain", true, ""},
 	{"submit/plain", "plain INSERT and COMMIT, 1 caller", perSecond, "", false, ""},
 	{"batch/rest", "1000 jobs a request, REST, 1 connection", perSecond, "batch/river", false, ""},
 	{"batch/river", "River `InsertManyFast` of 1000, 1 caller", perSecond, "", false, ""},

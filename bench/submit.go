@@ -16,7 +16,8 @@ const (
 // createFacts makes the table that jobs write to.
 const createFacts = "CREATE TABLE facts (id bigserial PRIMARY KEY, n integer, payload text)"
 
-// plainRound measures what a row costs: one INSERT and its COMMIT.
+// plainRound measures what a row costs: one INSERT and its COMMIT, by the bench
+// itself and behind a bare handler.
 func (b *bench) plainRound(ctx context.Context, database string) error {
 	if err := b.postgres.exec(ctx, database, "CREATE TABLE plain (id bigserial PRIMARY KEY, payload jsonb NOT NULL)"); err != nil {
 		return err
@@ -26,12 +27,16 @@ func (b *bench) plainRound(ctx context.Context, database string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	return b.rate(ctx, "submit/plain", nil, func(ctx context.Context) (int, error) {
+	err = b.rate(ctx, "submit/plain", nil, func(ctx context.Context) (int, error) {
 		return load.Drive(ctx, b.plan.submit, []load.Caller{func(ctx context.Context) error {
 			_, err := conn.Exec(ctx, "INSERT INTO plain (payload) VALUES ($1)", payload)
 			return err
 		}})
 	})
+	if err != nil {
+		return err
+	}
+	return b.handlerRound(ctx, database)
 }
 
 // submitRound measures single submissions over REST while no worker runs.
@@ -48,29 +53,33 @@ func (b *bench) submitRound(ctx context.Context, database string) error {
 		key         string
 		connections int
 	}{{"submit/rest one", 1}, {"submit/rest", restConnections}} {
-		callers := make([]load.Caller, measure.connections)
-		for i := range callers {
-			conn, err := load.NewConn(load.Target{URL: "http://" + in.api}, noopJob)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = conn.Close() }()
-			if err := conn.Connect(ctx); err != nil {
-				return err
-			}
-			callers[i] = func(ctx context.Context) error {
-				_, err := conn.Submit(ctx)
-				return err
-			}
-		}
-		err := b.rate(ctx, measure.key, in.running, func(ctx context.Context) (int, error) {
-			return load.Drive(ctx, b.plan.submit, callers)
-		})
-		if err != nil {
+		if err := b.submitTo(ctx, measure.key, "http://"+in.api, measure.connections, in.running); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// submitTo measures single submissions to a server.
+func (b *bench) submitTo(ctx context.Context, key, url string, connections int, processes func() []*child) error {
+	callers := make([]load.Caller, connections)
+	for i := range callers {
+		conn, err := load.NewConn(load.Target{URL: url}, noopJob)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+		if err := conn.Connect(ctx); err != nil {
+			return err
+		}
+		callers[i] = func(ctx context.Context) error {
+			_, err := conn.Submit(ctx)
+			return err
+		}
+	}
+	return b.rate(ctx, key, processes, func(ctx context.Context) (int, error) {
+		return load.Drive(ctx, b.plan.submit, callers)
+	})
 }
 
 func (b *bench) redisURL() string { return "redis://" + b.keys.Options().Addr + "/0" }

@@ -27,6 +27,9 @@ func schedule(name, paused string) string {
 		`"last_fire":"2026-11-23T02:00:00Z","last_job":"` + testID + `","created_at":"2026-11-01T10:00:00Z","updated_at":"2026-11-01T10:00:00Z"}`
 }
 
+// event is a server-sent event.
+func event(name, data string) string { return "event: " + name + "\nid: x\ndata: " + data + "\n\n" }
+
 func TestOutput(t *testing.T) {
 	t.Parallel()
 	path := "/v1/jobs/" + testID
@@ -74,10 +77,16 @@ func TestOutput(t *testing.T) {
 			"GET " + path + "/result": {`200 {"rows":[[1]]}`},
 		}, "", false},
 		{"get-missing", "get " + testID, 1, nil, "", false},
-		{"watch", "watch " + testID, 0, map[string][]string{"GET " + path: {
-			"200 " + jobBody(testID, "pending", noWorker), "200 " + jobBody(testID, "completed", inserted),
-		}}, "", true},
-		{"watch-archived", "watch " + testID, 1, map[string][]string{"GET " + path: {"200 " + jobBody(testID, "archived", refused)}}, "", false},
+		{"watch", "watch " + testID, 0, map[string][]string{
+			"GET " + path + "/events": {"200 " + event("state", jobBody(testID, "pending", noWorker)) + event("state", jobBody(testID, "active", "")) +
+				event("progress", `{"done":2,"total":5,"message":"rows"}`) + event("state", jobBody(testID, "completed", ""))},
+			"GET " + path: {"200 " + jobBody(testID, "completed", inserted)},
+		}, "", true},
+		{"watch-archived", "watch " + testID, 1, map[string][]string{
+			"GET " + path + "/events": {"200 " + event("state", jobBody(testID, "archived", refused))},
+			"GET " + path:             {"200 " + jobBody(testID, "archived", refused)},
+		}, "", false},
+		{"watch-missing", "watch " + testID, 1, nil, "", false},
 		{"list", "list", 0, map[string][]string{"GET /v1/jobs": {
 			`200 {"items":[` + jobBody(testID, "pending", noWorker) + `],"next_cursor":"c"}`,
 			`200 {"items":[` + jobBody(otherID, "archived", refused) + `],"next_cursor":null}`,

@@ -11,10 +11,6 @@ import (
 	"github.com/asyncops/asyncops/sdk"
 )
 
-// watchInterval is how long watch waits before it looks whether a job that has
-// not ended has moved.
-const watchInterval = 2 * time.Second
-
 // jobID reads an id that was typed.
 func jobID(text string) (job.ID, error) {
 	id, err := job.ParseID(text)
@@ -75,7 +71,7 @@ func (c *getCmd) Run(ctx context.Context, s *session) error {
 	return s.verdict(j, c.Wait.Std())
 }
 
-// Run follows a job: a line for each change, as far as it is seen, and then
+// Run follows a job: a line for each change of its state or progress, and then
 // the whole job.
 func (c *watchCmd) Run(ctx context.Context, s *session) error {
 	id, err := jobID(c.ID)
@@ -87,13 +83,12 @@ func (c *watchCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	started, before := time.Now(), ""
-	j, err := client.Get(ctx, id)
-	for ; err == nil && !j.State.Terminal(); j, err = client.Wait(ctx, id, watchInterval) {
-		now := fmt.Sprintf("%-9s  attempt %d of %d", j.State, j.Attempt, j.MaxAttempts)
-		if detail := waiting(j.WaitingOn); detail != "" {
-			now += "  " + detail
+	for j, err := range client.Follow(ctx, id) {
+		if err != nil {
+			return err
 		}
-		if now == before {
+		now := change(j)
+		if now == before || j.State.Terminal() {
 			continue
 		}
 		before = now
@@ -101,6 +96,7 @@ func (c *watchCmd) Run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+	j, err := client.Get(ctx, id)
 	if err == nil {
 		err = complete(ctx, client, j)
 	}
@@ -116,6 +112,24 @@ func (c *watchCmd) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	return s.verdict(j, time.Since(started))
+}
+
+// change is a line of watch.
+func change(j *sdk.Job) string {
+	line := fmt.Sprintf("%-9s  attempt %d of %d", j.State, j.Attempt, j.MaxAttempts)
+	if p := j.Progress; p != nil {
+		line += fmt.Sprintf("  %d done", p.Done)
+		if p.Total > 0 {
+			line += fmt.Sprintf(" of %d", p.Total)
+		}
+		if p.Message != "" {
+			line += ", " + p.Message
+		}
+	}
+	if detail := waiting(j.WaitingOn); detail != "" {
+		line += "  " + detail
+	}
+	return line
 }
 
 // printChange prints one line of watch.

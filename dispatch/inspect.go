@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -19,7 +20,18 @@ type QueueView struct {
 	MemoryBytes int64 `json:"memory_bytes"`
 	Processed   int64 `json:"processed"` // today, UTC
 	Failed      int64 `json:"failed"`    // today, UTC
+	Days        []QueueDay
 }
+
+// QueueDay is what became of a queue's doorbells on one day.
+type QueueDay struct {
+	Day       time.Time // its beginning, UTC
+	Processed int64
+	Failed    int64
+}
+
+// historyDays is how many days are shown, today included.
+const historyDays = 7
 
 // Queue returns asynq's view of the queue; zero for one it has never seen.
 func (b *Broker) Queue(ctx context.Context, queue string) (QueueView, error) {
@@ -28,7 +40,8 @@ func (b *Broker) Queue(ctx context.Context, queue string) (QueueView, error) {
 	if err := b.ping(ctx); err != nil {
 		return view, err
 	}
-	info, err := asynq.NewInspectorFromRedisClient(b.client).GetQueueInfo(queue)
+	inspector := asynq.NewInspectorFromRedisClient(b.client)
+	info, err := inspector.GetQueueInfo(queue)
 	switch {
 	case errors.Is(err, asynq.ErrQueueNotFound):
 		return view, nil
@@ -38,6 +51,13 @@ func (b *Broker) Queue(ctx context.Context, queue string) (QueueView, error) {
 	view = QueueView{
 		Pending: int64(info.Pending), Active: int64(info.Active), MemoryBytes: info.MemoryUsage,
 		Processed: int64(info.Processed), Failed: int64(info.Failed),
+	}
+	days, err := inspector.History(queue, historyDays)
+	if err != nil {
+		return view, fmt.Errorf("redis: look at the history of queue %s: %w", queue, err)
+	}
+	for _, d := range days {
+		view.Days = append(view.Days, QueueDay{Day: d.Date.UTC().Truncate(24 * time.Hour), Processed: int64(d.Processed), Failed: int64(d.Failed)})
 	}
 	view.Leases, err = b.client.ZCard(ctx, "asynq:{"+queue+"}:lease").Result()
 	if err != nil && !errors.Is(err, redis.Nil) {

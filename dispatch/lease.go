@@ -27,6 +27,7 @@ type LeaseLedger interface {
 	Renew(ctx context.Context, worker string, lease time.Duration, beat job.Beat) error
 	Leave(ctx context.Context, worker string) error
 	CancelRequests(ctx context.Context, worker string) ([]job.ID, error)
+	DrainRequested(ctx context.Context, worker string) (bool, error)
 }
 
 // lease keeps a worker alive in the ledger. One lease covers all of its jobs
@@ -43,6 +44,7 @@ type lease struct {
 	exec   *executor
 	pools  func() map[string]job.PoolUse // nil for none
 	nudged chan struct{}                 // one slot: renew now
+	asked  chan struct{}                 // closed when an operator wants no more jobs to be taken
 
 	mu       sync.Mutex
 	id       string      // of this life; "" when there is none; guarded by mu
@@ -54,7 +56,7 @@ type lease struct {
 }
 
 func newLease(length time.Duration, w job.Worker, ledger LeaseLedger, bus *Bus, exec *executor, log *slog.Logger) *lease {
-	return &lease{length: length, ledger: ledger, log: log, worker: w, bus: bus, exec: exec, nudged: make(chan struct{}, 1)}
+	return &lease{length: length, ledger: ledger, log: log, worker: w, bus: bus, exec: exec, nudged: make(chan struct{}, 1), asked: make(chan struct{})}
 }
 
 // current is the id to claim under; false while there is no lease to claim by.
@@ -125,6 +127,9 @@ func (l *lease) keep(ctx context.Context) bool {
 		if l.away.over() {
 			l.log.Info("lease renewed again", "worker", id)
 		}
+		if !draining {
+			l.lookForDrain(ctx, id)
+		}
 		return true
 	case errors.Is(err, job.ErrLeaseLost):
 		runs := l.lose()
@@ -134,6 +139,22 @@ func (l *lease) keep(ctx context.Context) bool {
 		l.log.Warn("lease not renewed, will try again", "worker", id, "error", err)
 	}
 	return false
+}
+
+// lookForDrain finds out whether an operator wants no more jobs to be taken. The
+// lease's only goroutine calls it.
+func (l *lease) lookForDrain(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
+	drain, err := l.ledger.DrainRequested(ctx, id)
+	if err != nil || !drain { // the next renewal asks again
+		return
+	}
+	select {
+	case <-l.asked:
+	default:
+		close(l.asked)
+	}
 }
 
 func (l *lease) renew(ctx context.Context, id string, draining bool) error {

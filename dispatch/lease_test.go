@@ -57,6 +57,10 @@ func (b *book) CancelRequests(ctx context.Context, _ string) ([]job.ID, error) {
 	return nil, b.answer(ctx)
 }
 
+func (b *book) DrainRequested(ctx context.Context, _ string) (bool, error) {
+	return false, b.answer(ctx)
+}
+
 // leased runs test beside a lease of 15 s and a run under it that ends with
 // its context; test gets where that run's end is told.
 func leased(t *testing.T, test func(b *book, l *lease, e *executor, ended <-chan time.Time)) {

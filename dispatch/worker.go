@@ -176,19 +176,32 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) work(ctx context.Context) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	hungry, sated := context.WithCancel(ctx)
+	defer sated()
 	var taking sync.WaitGroup
 	taking.Go(func() {
-		err = w.source()(ctx)
-		stop() // without its source of work it is no worker
+		err = w.source()(hungry)
+		if err != nil || hungry.Err() == nil {
+			stop() // without its source of work it is no worker
+		}
+	})
+	taking.Go(func() {
+		select {
+		case <-w.lease.asked: // it stays, and ends what it has
+			w.log.Info("worker takes no more jobs, as an operator asked", "running", w.exec.slots.used())
+			w.lease.drain()
+			sated()
+		case <-ctx.Done():
+		}
 	})
 	if w.broker != nil {
 		without := &fallback{broker: w.broker, direct: w.direct(), log: w.log}
-		taking.Go(func() { without.run(ctx) })
+		taking.Go(func() { without.run(hungry) })
 	}
 	isolated := &lane{ledger: w.ledger, lease: w.lease, queues: w.queueNames(), exec: w.exec, log: w.log}
-	taking.Go(func() { isolated.run(ctx) })
+	taking.Go(func() { isolated.run(hungry) })
 	parked := &unparker{ledger: w.ledger, lease: w.lease, queues: w.cfg.Queues, strict: w.cfg.Strict, exec: w.exec, log: w.log}
-	taking.Go(func() { parked.run(ctx) })
+	taking.Go(func() { parked.run(hungry) })
 	<-ctx.Done()
 	w.log.Info("worker drains", "running", w.exec.slots.used(), "timeout", w.cfg.ShutdownTimeout)
 	w.lease.drain()

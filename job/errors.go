@@ -19,6 +19,7 @@ var (
 	ErrTerminal              = errors.New("the job has ended")                              // 409
 	ErrNotTerminal           = errors.New("the job has not ended")                          // 409
 	ErrNotRevivable          = errors.New("the job cannot be run again")                    // 409
+	ErrStarted               = errors.New("the job has started, or waits for another")      // 409
 	ErrExists                = errors.New("already exists")                                 // 409
 	ErrReadOnly              = errors.New("it belongs to the configuration")                // 409
 	ErrPrecondition          = errors.New("it is not what the precondition names")          // 412

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"database/sql"
+	"flag"
 	"net/url"
 	"path/filepath"
 	"testing"
@@ -13,7 +14,12 @@ import (
 	"github.com/asyncops/asyncops/ledger/ledgertest"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	if !testkit.Long() {
+		_ = flag.Set("rapid.checks", "25") // the command line comes later and wins
+	}
+	testkit.Main(m)
+}
 
 func TestPostgres(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,7 @@ const (
 
 // Prune deletes what is kept no longer, at most limit of each: ended jobs with
 // their attempts, a day old keys of deleted jobs, workers gone for a day, and
-// sessions that are over.
+// sessions that are over, and what operators did long ago. It folds old tallies.
 // It returns the number of jobs deleted.
 func (l *Ledger) Prune(ctx context.Context, limit int) (int, error) {
 	args := struct {
@@ -52,6 +52,13 @@ func (l *Ledger) Prune(ctx context.Context, limit int) (int, error) {
 	const sessions = `DELETE FROM asyncops_sessions WHERE id IN (SELECT id FROM asyncops_sessions WHERE expires_at <= ?now LIMIT ?)`
 	if _, err := l.exec(ctx, sessions, limit); err != nil {
 		return 0, l.wrap(err, "prune sessions")
+	}
+	const audit = `DELETE FROM asyncops_audit WHERE id IN (SELECT id FROM asyncops_audit WHERE at < ?now - ? ORDER BY at LIMIT ?)`
+	if _, err := l.exec(ctx, audit, max(keepAudit, l.cfg.Retention).Microseconds(), limit); err != nil {
+		return 0, l.wrap(err, "prune the audit log")
+	}
+	if err := l.foldTallies(ctx); err != nil {
+		return 0, l.wrap(err, "fold tallies")
 	}
 	return n, nil
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -148,12 +149,18 @@ func (l *Ledger) Parked(ctx context.Context) (map[job.WaitReason]int, error) {
 // PauseQueue stops claims of the queue's jobs, or lets them go on. Jobs that
 // run are left alone. An unknown queue answers job.ErrNotFound.
 func (l *Ledger) PauseQueue(ctx context.Context, name string, paused bool) error {
-	n, err := l.exec(ctx, `UPDATE asyncops_queues SET paused = ? WHERE name = ?`, paused, name)
+	err := l.audited(ctx, func(tx bun.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE asyncops_queues SET paused = ? WHERE name = ?`, paused, name)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return cmp.Or(err, fmt.Errorf("queue %s: %w", name, job.ErrNotFound))
+		}
+		return nil
+	})
 	if err != nil {
 		return l.wrap(err, "pause queue %s", name)
-	}
-	if n == 0 {
-		return l.wrap(fmt.Errorf("queue %s: %w", name, job.ErrNotFound), "pause queue")
 	}
 	l.scene.forget()
 	return nil

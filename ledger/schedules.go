@@ -118,7 +118,7 @@ func (l *Ledger) ChangeSchedule(
 ) (*job.Schedule, error) {
 	var stored *job.Schedule
 	for try := 1; ; try++ {
-		err := l.transact(ctx, func(tx bun.Tx) (err error) {
+		err := l.audited(ctx, func(tx bun.Tx) (err error) {
 			stored, err = l.changeSchedule(ctx, tx, name, change)
 			return err
 		})

@@ -15,7 +15,7 @@ const maxSessions = 100
 // OpenSession keeps a session for as long as life, and returns its end.
 func (l *Ledger) OpenSession(ctx context.Context, s job.Session, life time.Duration) (expires time.Time, err error) {
 	var until []micros
-	err = l.transact(ctx, func(tx bun.Tx) error {
+	err = l.audited(ctx, func(tx bun.Tx) error {
 		const surplus = `DELETE FROM asyncops_sessions WHERE key_id = ? AND created_at <=
 			(SELECT created_at FROM asyncops_sessions WHERE key_id = ? ORDER BY created_at DESC LIMIT 1 OFFSET ?)`
 		if _, err := tx.ExecContext(ctx, surplus, s.Key, s.Key, maxSessions-1); err != nil {
@@ -51,6 +51,9 @@ func (l *Ledger) Session(ctx context.Context, id string) (*job.Session, error) {
 
 // CloseSession ends a session; one that is not there has ended already.
 func (l *Ledger) CloseSession(ctx context.Context, id string) error {
-	_, err := l.exec(ctx, `DELETE FROM asyncops_sessions WHERE id = ?`, id)
+	err := l.audited(ctx, func(tx bun.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM asyncops_sessions WHERE id = ?`, id)
+		return err
+	})
 	return l.wrap(err, "close a session")
 }

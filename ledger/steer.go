@@ -15,7 +15,7 @@ import (
 // job.ErrNotFound and job.ErrTerminal come back as they say; asking twice is
 // no error.
 func (l *Ledger) Cancel(ctx context.Context, id job.ID) (*job.Job, error) {
-	err := l.transact(ctx, func(tx bun.Tx) error {
+	err := l.audited(ctx, func(tx bun.Tx) error {
 		state, err := l.lock(ctx, tx, id)
 		switch {
 		case err != nil:
@@ -55,7 +55,7 @@ func (l *Ledger) lock(ctx context.Context, tx bun.Tx, id job.ID) (job.State, err
 // runs have got done stays. Its deadline and expires_at, which have
 // passed or would, are gone. Any other job answers job.ErrNotRevivable.
 func (l *Ledger) Revive(ctx context.Context, id job.ID, what *job.Work) (*job.Job, error) {
-	err := l.transact(ctx, func(tx bun.Tx) error {
+	err := l.audited(ctx, func(tx bun.Tx) error {
 		state, err := l.lock(ctx, tx, id)
 		if err != nil {
 			return err
@@ -97,7 +97,7 @@ func (l *Ledger) Revive(ctx context.Context, id job.ID, what *job.Work) (*job.Jo
 // Delete removes an ended job with its args, result and attempts. Its
 // idempotency key outlives it. job.ErrNotTerminal refuses one that may still run.
 func (l *Ledger) Delete(ctx context.Context, id job.ID) error {
-	err := l.transact(ctx, func(tx bun.Tx) error {
+	err := l.audited(ctx, func(tx bun.Tx) error {
 		state, err := l.lock(ctx, tx, id)
 		switch {
 		case err != nil:

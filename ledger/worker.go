@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -44,6 +45,7 @@ type workerRow struct {
 	Concurrency int         `bun:"concurrency"`
 	State       WorkerState `bun:"state"`
 	Running     int         `bun:"running"`
+	Drain       bool        `bun:"drain"`
 	Pools       string      `bun:"pools"`
 	StartedAt   micros      `bun:"started_at"`
 	BeatAt      micros      `bun:"beat_at"`
@@ -104,6 +106,29 @@ func (l *Ledger) Leave(ctx context.Context, worker string) error {
 	return l.wrap(err, "leave %s", worker)
 }
 
+// DrainWorker asks a worker to take no more jobs. One that is not alive answers
+// job.ErrNotFound.
+func (l *Ledger) DrainWorker(ctx context.Context, id string) error {
+	err := l.audited(ctx, func(tx bun.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE asyncops_workers SET drain = ? WHERE id = ? AND state <> 'gone'`, true, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return cmp.Or(err, job.ErrNotFound)
+		}
+		return nil
+	})
+	return l.wrap(err, "drain worker %s", id)
+}
+
+// DrainRequested reports whether somebody wants the worker to take no more jobs.
+func (l *Ledger) DrainRequested(ctx context.Context, worker string) (bool, error) {
+	var asked []bool
+	err := l.read.NewRaw(`SELECT drain FROM asyncops_workers WHERE id = ?`, worker).Scan(ctx, &asked)
+	return len(asked) > 0 && asked[0], l.wrap(err, "look whether %s is to drain", worker)
+}
+
 // CancelRequests lists the worker's running jobs that callers want to stop.
 func (l *Ledger) CancelRequests(ctx context.Context, worker string) ([]job.ID, error) {
 	var ids []job.ID
@@ -131,6 +156,9 @@ func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 		}
 		if err := json.Unmarshal([]byte(r.Queues), &workers[i].Queues); err != nil {
 			return nil, l.wrap(err, "list workers: %s", r.ID)
+		}
+		if r.Drain && r.State == WorkerRunning {
+			workers[i].State = WorkerDraining // it will hear of it
 		}
 		if r.Pools == "" {
 			continue

@@ -48,6 +48,7 @@ type Route struct {
 type Metrics struct {
 	registry *prometheus.Registry
 	families map[string]Family // by name without prefix
+	tallies  *Tallies          // nil: nobody keeps any
 
 	active    *prometheus.GaugeVec     // queue
 	submitted *prometheus.CounterVec   // kind, queue

@@ -13,11 +13,13 @@ import (
 // Submitted counts jobs that were accepted.
 func (m *Metrics) Submitted(kind, queue string, jobs int) {
 	m.submitted.WithLabelValues(kind, queue).Add(float64(jobs))
+	m.tallies.count(queue, kind, func(t *job.Tally) { t.Submitted += int64(jobs) })
 }
 
 // Started counts a run that begins, of a job that had been due for waited.
 func (m *Metrics) Started(j *job.Job, waited time.Duration) {
 	m.wait.WithLabelValues(j.Queue).Observe(waited.Seconds())
+	m.tallies.count(j.Queue, j.Kind, func(t *job.Tally) { t.Wait.Add(waited) })
 }
 
 // Active counts a job of the queue as running until done is called, once.
@@ -30,6 +32,12 @@ func (m *Metrics) Active(queue string) (done func()) {
 // Finished counts a run that took ran and whose outcome is in the ledger.
 func (m *Metrics) Finished(j *job.Job, o job.Outcome, ran time.Duration) {
 	m.duration.WithLabelValues(j.Kind).Observe(ran.Seconds())
+	m.tallies.count(j.Queue, j.Kind, func(t *job.Tally) {
+		t.Run.Add(ran)
+		if o.State == job.Retry {
+			t.Retried++
+		}
+	})
 	m.attempts.WithLabelValues(j.Kind, string(o.State)).Inc()
 	if o.Error != nil {
 		m.errors.WithLabelValues(j.Kind, string(o.Error.Code)).Inc()
@@ -44,7 +52,12 @@ func (m *Metrics) Finished(j *job.Job, o job.Outcome, ran time.Duration) {
 // Finished calls it for those that ran.
 func (m *Metrics) Ended(kind, queue string, state job.State, jobs int) {
 	m.finished.WithLabelValues(kind, queue, string(state)).Add(float64(jobs))
+	m.tallies.count(queue, kind, func(t *job.Tally) { t.Ended(state, int64(jobs)) })
 }
+
+// Keep also counts in tallies from now on. It is called before anything is
+// counted.
+func (m *Metrics) Keep(t *Tallies) { m.tallies = t }
 
 // Fenced counts outcomes that were refused because their runs had been
 // superseded.

@@ -14,7 +14,7 @@ import (
 // sentinels of package job it is, by its code and, where that says nothing,
 // its status: job.ErrNotFound, ErrMalformed, ErrMalformedID,
 // ErrMalformedCursor, ErrInvalid, ErrIdempotencyMismatch,
-// ErrIdempotencyInProgress, ErrTerminal, ErrNotTerminal, ErrNotRevivable,
+// ErrIdempotencyInProgress, ErrTerminal, ErrNotTerminal, ErrNotRevivable, ErrStarted,
 // ErrExists, ErrReadOnly, ErrPrecondition, ErrUnavailable, ErrSaturated,
 // ErrSchemaOutdated and ErrEffectsMissing.
 type Problem struct {
@@ -51,7 +51,7 @@ func (p *Problem) Is(target error) bool {
 	byCode := map[string]error{
 		"malformed_id": job.ErrMalformedID, "malformed_cursor": job.ErrMalformedCursor, "not_found": job.ErrNotFound,
 		"idempotency_mismatch": job.ErrIdempotencyMismatch, codeInProgress: job.ErrIdempotencyInProgress,
-		"terminal": job.ErrTerminal, "not_terminal": job.ErrNotTerminal, "not_revivable": job.ErrNotRevivable,
+		"terminal": job.ErrTerminal, "not_terminal": job.ErrNotTerminal, "not_revivable": job.ErrNotRevivable, "started": job.ErrStarted,
 		"exists": job.ErrExists, "read_only": job.ErrReadOnly, "precondition_failed": job.ErrPrecondition, "unavailable": job.ErrUnavailable, "saturated": job.ErrSaturated,
 		"schema_outdated": job.ErrSchemaOutdated, "effects_missing": job.ErrEffectsMissing,
 	}

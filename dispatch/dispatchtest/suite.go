@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,6 +28,7 @@ func Run(t *testing.T, h Harness) {
 		"cancel a running job":                    cancelRunning,
 		"drain hands back without counting":       drain,
 		"drain waits for jobs that end in time":   drainWaits,
+		"an operator drains a worker":             drainAsked,
 		"a lost lease begins another life":        lostLease,
 		"a paused queue rests":                    pausedQueue,
 		"scheduled jobs start when due":           scheduled,
@@ -221,6 +223,56 @@ func drain(t *testing.T, f *fleet) {
 			t.Errorf("job %s: attempt %d, crashes %d; want 1, 0", id, j.Attempt, j.Crashes)
 		}
 	}
+}
+
+func drainAsked(t *testing.T, f *fleet) {
+	release := make(chan struct{})
+	drained := &handler{run: until(release)}
+	f.worker(dispatch.WorkerConfig{Concurrency: 2, ShutdownTimeout: time.Second, Lease: time.Second}, drained)
+	held := f.submit(2, nil)
+	f.awaitCount(job.Active, 2)
+	worker := f.get(held[0]).Worker
+	if err := f.ledger.DrainWorker(context.Background(), worker); err != nil {
+		t.Fatal(err)
+	}
+	f.awaitBeats(worker, 4) // it looks after each, and has no room meanwhile
+	close(release)
+	f.await(job.Completed, held...)
+	others := f.submit(20, nil)
+	f.worker(dispatch.WorkerConfig{Concurrency: 4, ShutdownTimeout: time.Second}, &handler{})
+	f.await(job.Completed, others...)
+	for _, id := range others {
+		if drained.ran(id) != 0 {
+			t.Errorf("job %s was begun by the worker that takes no more", id)
+		}
+	}
+	for _, id := range held {
+		if j := f.get(id); drained.ran(id) != 1 || j.Attempt != 1 || j.Crashes != 0 {
+			t.Errorf("job %s: %d runs, attempt %d, crashes %d; want it ended where it ran", id, drained.ran(id), j.Attempt, j.Crashes)
+		}
+	}
+}
+
+// awaitBeats waits until the worker has renewed its lease so many times.
+func (f *fleet) awaitBeats(worker string, beats int) {
+	f.t.Helper()
+	var last time.Time
+	testkit.Eventually(f.t, patience, 10*time.Millisecond, func() error {
+		workers, err := f.ledger.Workers(context.Background())
+		if err != nil {
+			return err
+		}
+		for _, w := range workers {
+			if w.ID == worker && w.BeatAt.After(last) {
+				last = w.BeatAt
+				beats--
+			}
+		}
+		if beats >= 0 { // the first was before
+			return fmt.Errorf("%d beats of %s to go", beats+1, worker)
+		}
+		return nil
+	})
 }
 
 func drainWaits(t *testing.T, f *fleet) {

@@ -77,8 +77,11 @@ func fireRace(f *fixture) {
 
 func (f *fixture) raceHour(random *rand.Rand, ledgers []*ledger.Ledger, start time.Time) {
 	f.t.Helper()
-	end := start.Add(time.Hour)
-	for now := start; now.Before(end); now = now.Add(time.Duration(random.IntN(60_000)+1) * time.Millisecond) {
+	end, step := start.Add(time.Hour), 4*time.Minute
+	if testkit.Long() {
+		step = time.Minute
+	}
+	for now := start; now.Before(end); now = now.Add(time.Duration(random.Int64N(int64(step)) + 1)) {
 		var racers sync.WaitGroup
 		for _, l := range ledgers {
 			at, ctx, cancel := now, f.t.Context(), context.CancelFunc(func() {})

@@ -21,7 +21,6 @@ CREATE TABLE asyncops_audit (
     action     text   NOT NULL,
     target     text   NOT NULL,     -- '' where the action has none
     outcome    text   NOT NULL,     -- ok, or the code of the problem
-    status     integer NOT NULL,
     request_id text   NOT NULL
 );
 CREATE INDEX asyncops_audit_target ON asyncops_audit (target, id);
