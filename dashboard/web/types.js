@@ -48,7 +48,7 @@
  * @typedef {object} QueueItem
  * @property {string} name
  * @property {boolean} paused
- * @property {number} [weight]
+ * @property {number | null} weight
  * @property {Record<string, number>} counts
  * @property {number} oldest_seconds
  * @property {{finished_last_minute: number}} throughput

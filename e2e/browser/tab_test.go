@@ -48,7 +48,9 @@ func open(t testing.TB, base, path string) *tab {
 		cancel()
 		listeners.Wait()
 	})
-	tb.do(chromedp.Func(func(context.Context, *chromedp.Target) error { return nil })) // the tab is there from now on
+	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context that it is made with
+		t.Fatal(err)
+	}
 	if err := chromedp.Listen(ctx, tb.listen); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // One queue: its jobs in every state, its age over time, and asynq's own view.
 import { html } from "../html.js";
-import { get, getIfThere, pathOf } from "../api.js";
+import { get, getIfThere, pathOf, post } from "../api.js";
 import { bytes, count, duration, plural, rate } from "../format.js";
 import { linkTo } from "../router.js";
 import { may } from "../session.js";
@@ -9,7 +9,9 @@ import { states } from "../states.js";
 import { Badge, Button, Empty, Failure, Loaded, Notice, Panel, StateBadge } from "../ui/parts.js";
 import { Chart } from "../ui/chart.js";
 import { Head } from "../ui/head.js";
+import { confirm } from "../ui/dialog.js";
 import { Tile } from "../ui/tile.js";
+import { done } from "../ui/toast.js";
 import { pointsOf } from "../stats.js";
 import { JobTable } from "./jobs-table.js";
 import { ageTone, pauseOrResume, waitingIn } from "./queues.js";
@@ -28,7 +30,9 @@ export function Queue({ name }) {
   }
   return html`
     <${Head} plain=${`Queue ${name}`} title=${html`${name} ${q?.paused && html`<${Badge} tone="warn" hollow>paused<//>`}`}
-      tools=${q && may("queues:admin") && html`<${Button} icon=${q.paused ? "play" : "pause"} shortcut="u" onClick=${() => pauseOrResume(q, queue.reload)}>${q.paused ? "Resume" : "Pause"}<//>`} />
+      tools=${q && may("queues:admin") && html`
+        <${Button} icon=${q.paused ? "play" : "pause"} shortcut="u" onClick=${() => pauseOrResume(q, queue.reload)}>${q.paused ? "Resume" : "Pause"}<//>
+        <${Button} kind="danger" icon="trash" shortcut="P" disabled=${!waitingIn(q)} title=${waitingIn(q) ? undefined : "Nothing waits in it"} onClick=${() => purge(q, queue.reload)}>Purge<//>`} />
     <${Loaded} of=${queue} what="Could not load the queue">${() => q && html`
       ${q.paused && html`<${Notice} tone="warn"><div class="grow">No job of this queue starts until it is resumed. ${plural(waitingIn(q), "job")} ${waitingIn(q) === 1 ? "waits" : "wait"}.</div><//>`}
       <div class="tiles">
@@ -49,6 +53,17 @@ export function Queue({ name }) {
     <//>`;
 }
 
+/** Cancels all that waits. @param {QueueItem} queue @param {() => Promise<void>} then */
+const purge = (queue, then) => confirm({
+  title: `Purge ${queue.name}?`, yes: `Cancel ${plural(waitingIn(queue), "job")}`, danger: true, word: queue.name,
+  text: html`<p class="muted">Every job that waits in it is canceled; those that run go on. Each can be retried by hand.</p>`,
+  act: async () => {
+    const { purged, more } = await post(pathOf("queues", queue.name, "purge"), { confirm: queue.name });
+    done(`${plural(purged, "job")} canceled.${more ? " There are more: purge again." : ""}`);
+    await then();
+  },
+});
+
 /** asynq's own view. @param {{queue: QueueItem}} props */
 function Doorbells({ queue: { name, redis: r } }) {
   if (!r) {
@@ -62,7 +77,7 @@ function Doorbells({ queue: { name, redis: r } }) {
       </dl>
       <p class="small muted">A doorbell tells workers of up to 100 jobs that are due, so these are no counts of jobs.
         <a href=${linkTo("jobs", { queue: name, state: "pending" })}>The jobs that they ring for</a></p>
-      <${Days} days=${r.history} /><${Servers} servers=${r.servers} />
+      <${Days} days=${r.days} /><${Servers} servers=${r.servers} />
     <//>`;
 }
 

@@ -29,6 +29,7 @@ export function Dialog({ title, onClose, wide, children, foot }) {
  * @property {any} [text]
  * @property {string} yes what the button says
  * @property {boolean} [danger]
+ * @property {string} [word] what has to be typed first, where much would be lost
  * @property {() => Promise<void>} act
  */
 
@@ -44,6 +45,7 @@ export function Confirm() {
 /** @param {{question: Question}} props */
 function Ask({ question }) {
   const [busy, setBusy] = useState(false);
+  const [typed, setTyped] = useState("");
   const [problem, setProblem] = useState(/** @type {import("../api.js").Problem | null} */ (null));
   const close = () => { asked.value = null; };
   const act = async (/** @type {Event} */ event) => {
@@ -61,10 +63,12 @@ function Ask({ question }) {
     <${Dialog} title=${question.title} onClose=${close}>
       <form class="form" onSubmit=${act}>
         ${question.text && html`<div>${question.text}</div>`}
+        ${question.word && html`<div class="field"><label for="confirm-word">Type <span class="mono">${question.word}</span> to go on</label>
+          <input id="confirm-word" autocomplete="off" spellcheck=${false} value=${typed} onInput=${(/** @type {any} */ e) => setTyped(e.target.value)} /></div>`}
         ${problem && html`<${Failure} problem=${problem} what="That did not work" />`}
         <div class="buttons end">
           <${Button} onClick=${close}>Leave it<//>
-          <${Button} type="submit" kind=${question.danger ? "danger solid" : "primary"} disabled=${busy} id="confirm-yes">${question.yes}<//>
+          <${Button} type="submit" kind=${question.danger ? "danger solid" : "primary"} disabled=${busy || (question.word !== undefined && typed !== question.word)} id="confirm-yes">${question.yes}<//>
         </div>
       </form>
     <//>`;
