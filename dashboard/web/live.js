@@ -16,7 +16,7 @@ export const awake = computed(() => !paused.value && !hidden.value);
 export const link = computed(() => {
   if (paused.value) return "paused";
   if (!reachable.value) return "offline";
-  return stream.value === "open" || stream.value === "opening" ? "live" : "polling";
+  return stream.value === "broken" ? "polling" : "live";
 });
 
 /**

@@ -2,11 +2,13 @@ package browser_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,24 +49,22 @@ func start(t testing.TB, settings string) *server {
 // pages is the base of the dashboard.
 func (s *server) pages() string { return s.url + "/dashboard/" }
 
-// call sends a request, which must answer the status, and returns its JSON.
-func (s *server) call(t testing.TB, want int, method, path string, body any) object {
-	t.Helper()
+// send sends a request. Strings are sent as they are, other bodies as JSON. It
+// may be used from any goroutine.
+func (s *server) send(ctx context.Context, method, path string, body any) (status int, answer []byte, err error) {
 	var content io.Reader
-	if body != nil {
-		text, ok := body.(string)
-		if !ok {
-			b, err := json.Marshal(body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = string(b)
+	if text, ok := body.(string); ok {
+		content = strings.NewReader(text)
+	} else if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return 0, nil, err
 		}
-		content = bytes.NewReader([]byte(text))
+		content = bytes.NewReader(b)
 	}
-	request, err := http.NewRequestWithContext(t.Context(), method, s.url+path, content)
+	request, err := http.NewRequestWithContext(ctx, method, s.url+path, content)
 	if err != nil {
-		t.Fatal(err)
+		return 0, nil, err
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
@@ -74,15 +74,22 @@ func (s *server) call(t testing.TB, want int, method, path string, body any) obj
 	}
 	response, err := s.http.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return 0, nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
+	answer, err = io.ReadAll(response.Body)
+	return response.StatusCode, answer, err
+}
+
+// call sends a request, which must answer the status, and returns its JSON.
+func (s *server) call(t testing.TB, want int, method, path string, body any) object {
+	t.Helper()
+	status, text, err := s.send(t.Context(), method, path, body)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s %s: %v", method, path, err)
 	}
-	if response.StatusCode != want {
-		t.Fatalf("%s %s = %d %s, want %d", method, path, response.StatusCode, text, want)
+	if status != want {
+		t.Fatalf("%s %s = %d %s, want %d", method, path, status, text, want)
 	}
 	var answer object
 	if len(text) > 0 {

@@ -40,6 +40,7 @@ func open(t testing.TB, base, path string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
 	tb := &tab{t: t, ctx: ctx, base: base, bytes: map[string]int64{}}
+	tb.expect(`404 .*/v1/alerts`)
 	listening, stop := context.WithCancel(ctx)
 	var listeners sync.WaitGroup
 	t.Cleanup(func() {
@@ -265,10 +266,14 @@ func (tb *tab) keys(keys ...string) {
 	}
 }
 
-// viewport gives the page another size.
+// viewport gives the page another size; narrow ones are those of phones.
 func (tb *tab) viewport(width, height int64) {
 	tb.t.Helper()
-	tb.do(chromedp.EmulateViewport(width, height))
+	var options []chromedp.EmulateViewportOption
+	if width < 600 {
+		options = append(options, chromedp.EmulateMobile)
+	}
+	tb.do(chromedp.EmulateViewport(width, height, options...))
 }
 
 // theme has the system prefer light or dark colours.

@@ -12,8 +12,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/asyncops/asyncops/internal/testkit"
 )
 
 // checks finds what people could not read or reach in the page.
@@ -50,11 +53,45 @@ func stage(t testing.TB) (*server, map[string]string) {
 		})
 	}
 	s.call(t, http.StatusAccepted, http.MethodPost, "/v1/schedules/warm-users/run", nil)
+	if testkit.Long() {
+		s.traffic(t, 6*time.Minute)
+	}
 	s.awaitState(t, dead, "archived")
 	return s, map[string]string{
 		"overview": "", "jobs": "jobs", "job": "jobs/" + dead, "job-running": "jobs/" + batch, "dead-letters": "jobs?view=errors",
 		"queues": "queues", "queue": "queues/default", "schedules": "schedules", "schedule": "schedules/nightly-report", "targets": "targets",
 		"workers": "workers", "submit": "submit?kind=db.update_one", "audit": "audit",
+	}
+}
+
+// traffic has the server work for a while, so that there is something to see
+// over time.
+func (s *server) traffic(t testing.TB, howLong time.Duration) {
+	t.Helper()
+	random := testkit.Random(t)
+	end := time.Now().Add(howLong)
+	for i := 0; time.Now().Before(end); i++ {
+		switch i % 5 {
+		case 0, 1:
+			s.submit(t, object{"kind": "db.insert_one", "tags": []string{"signup", "eu"}, "args": object{"table": "users", "values": object{"name": "Ada"}}})
+		case 2, 3:
+			s.submit(t, object{"kind": "http.request", "tags": []string{"crm"}, "args": object{"method": "GET", "path": "/slow", "query": object{"ms": strconv.Itoa(random.IntN(400))}}, "queue": "critical"})
+		default:
+			s.submit(t, object{"kind": "db.select_many", "args": object{"table": "users", "limit": 50}, "queue": "low"})
+		}
+		if random.IntN(60) == 0 {
+			s.submit(t, object{"kind": "http.request", "tags": []string{"billing"}, "args": object{"method": "GET", "path": "/status/404"}})
+		}
+		pause(t, time.Duration(random.IntN(500))*time.Millisecond)
+	}
+}
+
+// pause lets time pass, which is what makes the pictures.
+func pause(t testing.TB, howLong time.Duration) {
+	t.Helper()
+	select {
+	case <-t.Context().Done():
+	case <-time.After(howLong):
 	}
 }
 

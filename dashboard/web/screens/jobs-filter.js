@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { brief } from "../format.js";
 import { linkTo, place, setQuery } from "../router.js";
 import { useResource } from "../resource.js";
-import { states } from "../states.js";
+import { revivable, states } from "../states.js";
 import { Button } from "../ui/parts.js";
 
 /** Parameters that go to the server as they are. */
@@ -49,11 +49,12 @@ export function Filters({ grouped }) {
       <div class="filter-row">
         <${Choice} name="kind" label="Kind" none="All kinds" values=${names(kinds)} />
         <${Choice} name="queue" label="Queue" none="All queues" values=${names(queues)} />
-        <${Words} name="tag" label="Tag" />
-        <${Words} name="schedule" label="Schedule" />
-        <${Times} />
-        <${Choice} name="order" label="Order" none="Newest first" values=${["asc"]} texts=${{ asc: "Oldest first" }} />
-        ${(isFiltered(query) || grouped) && html`<${Button} kind="plain" icon="close" href=${linkTo("jobs")}>Clear<//>`}
+        ${!grouped && html`
+          <${Words} name="tag" label="Tag" />
+          <${Words} name="schedule" label="Schedule" />
+          <${Times} />
+          <${Choice} name="order" label="Order" none="Newest first" values=${["asc"]} texts=${{ asc: "Oldest first" }} />`}
+        ${isFiltered(query) && html`<${Button} kind="plain" icon="close" href=${linkTo("jobs")}>Clear<//>`}
       </div>
     </section>`;
 }
@@ -73,11 +74,10 @@ function StateChips({ query, queues, grouped }) {
   };
   return html`
     <div class="chips" role="group" aria-label="States">
-      <a class="chip" href=${linkTo("jobs")} aria-current=${!chosen.size && !grouped ? "true" : undefined}>All</a>
-      ${states.map((s) => html`
+      <a class="chip" href=${linkTo("jobs", { view: grouped ? "errors" : "" })} aria-current=${!chosen.size ? "true" : undefined}>All</a>
+      ${states.filter((s) => !grouped || revivable.has(s.name)).map((s) => html`
         <button type="button" key=${s.name} class=${`chip tone-${s.tone} ${s.hollow ? "hollow" : ""}`} title=${s.means} aria-pressed=${String(chosen.has(s.name))} onClick=${() => toggle(s.name)}>
           ${s.name}<span class="chip-count">${counted ? brief(total(s.name)) : ""}</span></button>`)}
-      <a class="chip tone-bad" href=${linkTo("jobs", { view: "errors" })} aria-current=${grouped ? "true" : undefined} title="Dead letters, grouped by what went wrong">by error</a>
     </div>`;
 }
 

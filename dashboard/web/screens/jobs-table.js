@@ -9,20 +9,22 @@ import { StateBadge, When } from "../ui/parts.js";
 
 /** @typedef {import("../types.js").JobItem} JobItem */
 
-/** @param {{jobs: JobItem[], chosen?: Set<string>, onChoose?: (chosen: Set<string>) => void}} props */
+/** @typedef {(change: (was: Set<string>) => Set<string>) => void} Choose */
+
+/** @param {{jobs: JobItem[], chosen?: Set<string>, onChoose?: Choose}} props */
 export function JobTable({ jobs, chosen, onChoose }) {
   const all = chosen && jobs.length > 0 && jobs.every((j) => chosen.has(j.id));
-  const toggle = (/** @type {string} */ id) => {
-    const next = new Set(chosen);
+  const toggle = (/** @type {string} */ id) => onChoose?.((was) => {
+    const next = new Set(was);
     if (!next.delete(id)) next.add(id);
-    onChoose?.(next);
-  };
+    return next;
+  });
   return html`
     <div class="table-wrap">
       <table class="jobs">
         <thead><tr>
           ${onChoose && html`<th class="pick"><input type="checkbox" aria-label="Choose all on this page" checked=${all}
-            onChange=${() => onChoose(all ? new Set() : new Set(jobs.map((j) => j.id)))} /></th>`}
+            onChange=${() => onChoose(() => new Set(all ? [] : jobs.map((j) => j.id)))} /></th>`}
           <th class="c-state">State</th><th class="c-kind">Kind</th><th class="c-id">Id</th><th class="c-queue">Queue</th><th>Detail</th>
           <th class="num c-try">Attempt</th><th class="num c-took">Took</th><th class="num c-when">Created</th>
         </tr></thead>

@@ -6,8 +6,9 @@ import { get } from "../api.js";
 import { onChanges } from "../live.js";
 import { linkTo, place, setQuery } from "../router.js";
 import { plural } from "../format.js";
+import { may } from "../session.js";
 import { useResource } from "../resource.js";
-import { Button, Empty, Failure } from "../ui/parts.js";
+import { Button, Empty, Failure, Segments } from "../ui/parts.js";
 import { Head } from "../ui/head.js";
 import { BulkBar } from "./jobs-bulk.js";
 import { Filters, filterOf, isFiltered, timeFilters } from "./jobs-filter.js";
@@ -24,7 +25,10 @@ const before = new Map();
 export function Jobs() {
   const grouped = place.value.query.get("view") === "errors";
   return html`
-    <${Head} title="Jobs" tools=${html`<${Button} kind="primary" icon="submit" href=${linkTo("submit")}>Submit<//>`} />
+    <${Head} title="Jobs" tools=${html`
+      <${Segments} label="View" value=${grouped ? "errors" : ""} onPick=${(/** @type {string} */ view) => setQuery({ view, cursor: null, follow: null })}
+        options=${[{ value: "", text: "List" }, { value: "errors", text: "By error", title: "Dead letters, grouped by what went wrong" }]} />
+      ${may("jobs:write") && html`<${Button} kind="primary" icon="submit" href=${linkTo("submit")}>Submit<//>`}`} />
     <${Filters} grouped=${grouped} />
     ${grouped ? html`<${DeadLetters} />` : html`<${List} />`}`;
 }

@@ -34,7 +34,7 @@ export function Overview() {
 }
 
 /** @param {import("../stats.js").Times} t */
-const spread = (t) => (t.count ? `half within ${duration(t.p50)}, 99 % within ${duration(t.p99)}` : "nothing ran");
+const spread = (t) => (t.count ? `half ${duration(t.p50)} · 99 % ${duration(t.p99)}` : "nothing ran");
 
 /** @param {{stats: Stats, workers?: import("../types.js").WorkerItem[], words: string}} props */
 function Tiles({ stats: { totals: t, drift }, workers, words }) {
@@ -44,13 +44,13 @@ function Tiles({ stats: { totals: t, drift }, workers, words }) {
   const rateTone = t.success_rate === null ? "" : t.success_rate < 0.95 ? "bad" : t.success_rate < 0.99 ? "warn" : "";
   return html`
     <div class="tiles">
-      <${Tile} label="Throughput" value=${rate(t.finished_per_second)} note=${`${plural(t.finished, "job")} ended in the last ${words}`} />
+      <${Tile} label="Throughput" value=${rate(t.finished_per_second)} note=${`${count(t.finished)} ended in the last ${words}`} />
       <${Tile} label="Success" value=${percent(t.success_rate)} tone=${rateTone} note=${t.success_rate === null ? "nothing has ended" : `${count(t.failed)} of ${count(t.completed + t.failed)} failed`} href=${linkTo("jobs", { state: "archived,expired,unknown" })} title="Those that failed" />
       <${Tile} label="Waited, 95 %" value=${t.wait.count ? duration(t.wait.p95) : "–"} note=${spread(t.wait)} />
       <${Tile} label="Ran, 95 %" value=${t.run.count ? duration(t.run.p95) : "–"} note=${spread(t.run)} />
       <${Tile} label="Waits now" value=${count(t.pending)} tone=${ageTone(t.oldest_seconds)} note=${t.pending ? `the oldest for ${duration(t.oldest_seconds)}` : "no job that may start"} href=${linkTo("jobs", { state: "pending", order: "asc" })} title="Jobs that may start, oldest first" />
       <${Tile} label="Runs now" value=${count(running)} note=${alive ? `${plural(alive.length, "worker")}, room for ${count(room)}` : ""} tone=${alive && alive.length === 0 ? "bad" : ""} href=${linkTo("workers")} />
-      <${Tile} label="Drift" value=${drift === null ? "–" : count(drift)} tone=${drift ? "warn" : ""} note=${drift === null ? "no Redis to compare with" : drift ? "may start and have no doorbell yet" : "ledger and Redis agree"} />
+      <${Tile} label="Drift" value=${drift === null ? "–" : count(drift)} tone=${drift ? "warn" : ""} note=${drift === null ? "no Redis" : drift ? "due, without a doorbell" : "ledger and Redis agree"} />
     </div>`;
 }
 

@@ -62,17 +62,17 @@ const Table = ({ queues, reload }) => html`
   <section class="panel flush" aria-label="Queues">
     <div class="table-wrap"><table class="queues">
       <thead>
-        <tr class="groups"><th colspan="2"></th><th colspan="10" scope="colgroup">Jobs, in the ledger</th>${queues.some((q) => q.redis) && html`<th colspan="3" scope="colgroup" class="edge">Doorbells, in Redis</th>`}<th></th></tr>
-        <tr><th>Queue</th>${queues.some((q) => q.weight) ? html`<th class="num">Weight</th>` : html`<th></th>`}<th class="num">Oldest waits</th><th>Waited, last hour</th><th class="num">Pending</th><th class="num">Active</th><th class="num">Retry</th><th class="num">Parked</th>
+        ${queues.some((q) => q.redis) && html`<tr class="groups"><th colspan="2"></th><th colspan="10" scope="colgroup">Jobs, in the ledger</th><th colspan="3" scope="colgroup" class="edge">Doorbells, in Redis</th><th></th></tr>`}
+        <tr><th>Queue</th>${queues.some((q) => q.weight) ? html`<th class="num hide-small">Weight</th>` : html`<th class="hide-small"></th>`}<th class="num">Oldest waits</th><th class="hide-small">Waited, last hour</th><th class="num">Pending</th><th class="num">Active</th><th class="num">Retry</th><th class="num">Parked</th>
           <th class="num">Scheduled</th><th class="num">Archived</th><th class="num">Unknown</th><th class="num">Ended, last min</th>
           ${queues.some((q) => q.redis) && html`<th class="num edge">Pending</th><th class="num">Active</th><th class="num">Leases</th>`}<th></th></tr>
       </thead>
       <tbody>${queues.map((q) => html`
         <tr key=${q.name}>
           <td><a class="cover" data-row href=${queueLink(q.name)}>${q.name}</a> ${q.paused && html`<${Badge} tone="warn" hollow>paused<//>`}</td>
-          <td class="num muted">${q.weight ?? ""}</td>
+          <td class="num muted hide-small">${q.weight ?? ""}</td>
           <td class=${`num ${ageTone(q.oldest_seconds)}`}>${q.oldest_seconds ? duration(q.oldest_seconds) : html`<span class="muted">–</span>`}</td>
-          <td><${Waited} name=${q.name} /></td>
+          <td class="hide-small"><${Waited} name=${q.name} /></td>
           ${["pending", "active", "retry", "parked", "scheduled"].map((s) => html`<td class="num"><${CountLink} queue=${q.name} state=${s} n=${q.counts[s]} /></td>`)}
           ${["archived", "unknown"].map((s) => html`<td class="num"><${CountLink} queue=${q.name} state=${s} n=${q.counts[s]} tone="bad" /></td>`)}
           <td class="num">${count(q.throughput.finished_last_minute)}</td>

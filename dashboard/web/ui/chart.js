@@ -42,7 +42,7 @@ function options(near, series, unit, width, height) {
     scales: { x: { time: true }, y: { range: (_u, _low, high) => [0, Math.max(high * 1.12, 1e-3)] } },
     axes: [
       { ...axis, size: 26, space: 70, values: times },
-      { ...axis, size: 58, space: 28, values: (_u, splits) => splits.map((v) => (v === null ? "" : unit(v))) },
+      { ...axis, size: 58, space: 28, values: (_u, splits) => splits.map((v) => (v === null ? "" : v === 0 ? "0" : unit(v))) },
     ],
     series: [{}, ...series.map((s) => {
       const color = colorOf(near, s.color);

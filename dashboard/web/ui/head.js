@@ -13,7 +13,8 @@ export function Head({ title, plain, tools, search = true }) {
   return html`
     <header class="head">
       <h1 tabindex="-1" ref=${heading}>${title}</h1>
-      <div class="tools">${tools}${search && html`<${Search} />`}<${Live} /></div>
+      <div class="tools">${tools}${search && html`<${Search} />`}</div>
+      <${Live} />
     </header>`;
 }
 
@@ -38,7 +39,7 @@ function Search() {
 }
 
 const words = /** @type {Record<string, [string, string]>} */ ({
-  live: ["Live", "Updates come as they happen. Click, or press p, to pause."],
+  live: ["Live", "The page keeps itself up to date. Click, or press p, to pause."],
   polling: ["Polling", "The event stream is away: the page asks every few seconds."],
   paused: ["Paused", "Nothing is fetched until you go on. Click, or press p."],
   offline: ["Offline", "The server does not answer. The page tries again by itself."],
