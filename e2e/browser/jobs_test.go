@@ -28,10 +28,10 @@ func TestJobsAreSteered(t *testing.T) {
 	// By the keyboard: search, walk to the row, open it.
 	tb.keys("/")
 	tb.await(`document.activeElement.matches("[data-search]")`)
-	tb.keys("s", "t", "e", "e", "r", "e", "d", "\r")
+	tb.keys("s", "t", "e", "e", "r", "e", "d", "Enter")
 	tb.await(`location.search === "?q=steered" && document.querySelectorAll("tr[data-job]").length === 1`)
 	tb.await(`document.activeElement === document.body`)
-	tb.keys("j", "\r")
+	tb.keys("j", "Enter")
 	tb.await(`location.pathname.endsWith(` + quote(id) + `)`)
 
 	tb.press("Retry")

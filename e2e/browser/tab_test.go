@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 
 	"github.com/asyncops/asyncops/internal/testkit"
 )
@@ -247,7 +247,7 @@ func (tb *tab) fill(selector, text string) {
 	tb.t.Helper()
 	tb.await(css(selector))
 	eval[bool](tb, `(() => { const f = `+css(selector)+`; f.focus(); f.select(); return true; })()`)
-	tb.do(chromedp.KeyEvent(kb.Backspace))
+	tb.keys("Backspace")
 	eval[bool](tb, `document.execCommand("insertText", false, `+quote(text)+`)`)
 }
 
@@ -258,12 +258,34 @@ func (tb *tab) choose(selector, value string) {
 	eval[bool](tb, `(() => { const s = `+css(selector)+`; s.value = `+quote(value)+`; s.dispatchEvent(new Event("change", {bubbles: true})); return true; })()`)
 }
 
-// keys presses keys one after the other, wherever the focus is.
+// namedKeys are the keys that type nothing, or not themselves.
+var namedKeys = map[string]struct {
+	code int64
+	text string
+}{"Enter": {13, "\r"}, "Escape": {27, ""}, "Tab": {9, ""}, "Backspace": {8, ""}}
+
+// keys presses keys one after the other, wherever the focus is, as a keyboard
+// does: what a page prevents is not typed.
 func (tb *tab) keys(keys ...string) {
 	tb.t.Helper()
 	for _, key := range keys {
-		tb.do(chromedp.KeyEvent(key))
+		down := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key, Text: key}
+		if named, ok := namedKeys[key]; ok {
+			down.Text, down.WindowsVirtualKeyCode = named.text, named.code
+		}
+		if down.Text == "" {
+			down.Type = input.DispatchKeyEventTypeRawKeyDown
+		}
+		up := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: key, WindowsVirtualKeyCode: down.WindowsVirtualKeyCode}
+		tb.do(dispatch(down), dispatch(up))
 	}
+}
+
+func dispatch(event input.DispatchKeyEventParams) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, input.DispatchKeyEvent, event)
+		return err
+	})
 }
 
 // viewport gives the page another size; narrow ones are those of phones.

@@ -151,7 +151,7 @@ func TestKeyboard(t *testing.T) {
 	}
 	tb.keys("?")
 	tb.sees("Everywhere")
-	tb.keys("\x1b")
+	tb.keys("Escape")
 	tb.await(`!document.querySelector("dialog[open]")`)
 	for _, theme := range []string{"light", "dark", "undefined"} {
 		tb.keys("d")
@@ -160,7 +160,7 @@ func TestKeyboard(t *testing.T) {
 	// The first stop of Tab leads past the navigation.
 	tb.visit("jobs")
 	eval[bool](tb, `document.activeElement.blur() ?? true`)
-	tb.keys("\t")
+	tb.keys("Tab")
 	tb.await(`document.activeElement.className === "skip"`)
 }
 
