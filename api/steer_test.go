@@ -31,7 +31,7 @@ func TestReschedule(t *testing.T) {
 		{"year 9999", pending, `{"run_at":"9999-01-01T00:00:00Z"}`, 422, "out_of_range"},
 		{"nothing", pending, `{}`, 422, "required"},
 		{"null", pending, `{"run_at":null}`, 422, "required"},
-		{"no time", pending, `{"run_at":"tomorrow"}`, 400, ""},
+		{"no time", pending, `{"run_at":"tomorrow"}`, 422, "invalid_value"},
 		{"a number", pending, `{"run_at":1}`, 400, ""},
 		{"unknown field", pending, `{"run_at":"2026-11-24T10:00:00Z","now":true}`, 400, ""},
 		{"no body", pending, ``, 400, "malformed"},
