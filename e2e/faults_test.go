@@ -39,7 +39,7 @@ func nothing(testing.TB, *rand.Rand) {}
 func (f *fleet) serverFaults() []fault {
 	faults := []fault{
 		f.flushRedis(), f.loseDoorbells(), f.loseRings(), f.loseWrites(), f.loseAnswers(),
-		crash("Redis", f.redis), away("Redis", f.toRedis), crash("the ledger's server", f.ledger), away("the ledger", f.toLedger),
+		crash("Redis", f.redis), away("Redis", f.toRedis), f.crashLedger(), f.ledgerAway(),
 	}
 	if f.target.server != nil {
 		faults = append(faults, f.loseCommits(), crash("the target's server", f.target.server), away("the target", f.toTarget))
@@ -121,6 +121,23 @@ func away(name string, way *testkit.ProxyServer) fault {
 			way.Up()
 		},
 	}
+}
+
+func (f *fleet) crashLedger() fault {
+	return f.handsBack(crash("the ledger's server", f.ledger))
+}
+
+func (f *fleet) ledgerAway() fault { return f.handsBack(away("the ledger", f.toLedger)) }
+
+// handsBack says that workers may hand back what they run when the fault comes:
+// they do when they cannot prolong their lease, on a slow machine.
+func (f *fleet) handsBack(cause fault) fault {
+	heal := cause.heal
+	cause.heal = func(t testing.TB, random *rand.Rand) {
+		heal(t, random)
+		f.load.handBacks++
+	}
+	return cause
 }
 
 // loseCommits loses replies of the target: an effect has happened, and its

@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/asyncops/asyncops/internal/testkit"
 )
 
 // dialect is a sort of target database.
@@ -19,7 +22,17 @@ var dialects = []dialect{{"postgres", startPostgresTarget}, {"mariadb", startMar
 // perDialect runs a test with each sort of target.
 func perDialect(t *testing.T, test func(*testing.T, dialect)) {
 	t.Helper()
+	perLeadingDialect(t, nil, test)
+}
+
+// perLeadingDialect is perDialect for tests that take long: the short tier runs
+// them with the leading sorts only, in each test others.
+func perLeadingDialect(t *testing.T, leading []string, test func(*testing.T, dialect)) {
+	t.Helper()
 	for _, d := range dialects {
+		if leading != nil && !slices.Contains(leading, d.name) && !testkit.Long() {
+			continue
+		}
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, d)
