@@ -98,3 +98,6 @@ export function rate(perSecond) {
 
 /** The end of an id tells more than its beginning, which is the time. @param {string} id */
 export const shortID = (id) => (id.length > 12 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id);
+
+/** The reader's time zone, in which moments are told. */
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

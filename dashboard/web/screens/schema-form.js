@@ -1,5 +1,6 @@
 // A form for the args of a kind, made from their JSON Schema. Each field holds
 // JSON text, so that numbers are sent as they were typed.
+import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { html } from "../html.js";
 import { read } from "../json.js";
@@ -7,6 +8,9 @@ import { Button } from "../ui/parts.js";
 import { Field } from "../ui/form.js";
 
 /** @typedef {{type?: string | string[], enum?: any[], const?: any, description?: string, minimum?: number, maximum?: number, default?: any, examples?: any[], properties?: Record<string, Schema>, required?: string[]}} Schema */
+
+/** What fields with such ids may well hold: the targets that are configured. */
+export const choices = signal(/** @type {Record<string, string[]>} */ ({}));
 
 /** Fields with what they must have. @param {Schema} schema @returns {Record<string, string>} */
 export function firstDraft(schema) {
@@ -84,7 +88,7 @@ function Input({ id, schema, text, required, invalid, onChange }) {
   const on = (/** @type {(value: string) => string} */ encode) => (/** @type {any} */ e) => onChange(encode(e.target.value));
   switch (typeOf(schema)) {
     case "string":
-      return html`<input ...${common} type="text" value=${unquoted(text)} onInput=${on((v) => (v === "" ? "" : JSON.stringify(v)))} />`;
+      return html`<input ...${common} type="text" list=${choices.value[id] ? `${id}-choices` : undefined} value=${unquoted(text)} onInput=${on((v) => (v === "" ? "" : JSON.stringify(v)))} />${choices.value[id] && html`<datalist id=${`${id}-choices`}>${choices.value[id].map((c) => html`<option value=${c}></option>`)}</datalist>`}`;
     case "integer": case "number":
       return html`<input ...${common} type="text" inputmode="decimal" value=${text} placeholder=${schema.default ?? ""} onInput=${on((v) => (/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(v.trim()) || v === "" ? v.trim() : JSON.stringify(v)))} />`;
     case "boolean":

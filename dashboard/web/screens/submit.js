@@ -1,7 +1,7 @@
 // Submitting a job: a form made from the kind's schema, or the JSON itself.
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { html } from "../html.js";
-import { Problem, get, pathOf, send } from "../api.js";
+import { Problem, get, getIfThere, pathOf, send } from "../api.js";
 import { read, write } from "../json.js";
 import { go, jobLink, place, setQuery } from "../router.js";
 import { may } from "../session.js";
@@ -11,7 +11,7 @@ import { Field } from "../ui/form.js";
 import { Head } from "../ui/head.js";
 import { done } from "../ui/toast.js";
 import { PlanView, planOf } from "./job-plan.js";
-import { SchemaForm, firstDraft } from "./schema-form.js";
+import { SchemaForm, choices, firstDraft } from "./schema-form.js";
 import { Options, optionsText } from "./submit-options.js";
 
 /** @typedef {import("../types.js").KindItem} KindItem */
@@ -19,10 +19,18 @@ import { Options, optionsText } from "./submit-options.js";
 export function Submit() {
   const kinds = useResource(async (abort) => /** @type {KindItem[]} */ ((await get("/v1/kinds", {}, abort)).items), "kinds");
   const queues = useResource(async (abort) => (await get("/v1/queues", {}, abort)).items.map((/** @type {any} */ q) => q.name), "queues");
+  useEffect(() => void nameTargets(), []);
   return html`
     <${Head} title="Submit a job" />
     ${may("jobs:write") ? html`<${Loaded} of=${kinds} what="Could not load the kinds">${(/** @type {KindItem[]} */ list) => html`<${Form} kinds=${list} queues=${queues.data ?? ["default"]} />`}<//>`
       : html`<${Panel} flush><${Empty} title="Your key may not submit jobs."><p>That takes the scope <code>jobs:write</code>: the roles submitter, operator and admin have it.</p><//><//>`}`;
+}
+
+/** Offers the names of the targets where one is asked for. */
+async function nameTargets() {
+  const names = async (/** @type {string} */ path) => ((await getIfThere(path))?.items ?? []).map((/** @type {any} */ i) => i.name);
+  const [databases, clients] = await Promise.all([names("/v1/databases"), names("/v1/clients")]);
+  choices.value = { "arg-database": databases, "arg-client": clients };
 }
 
 /** @param {{kinds: KindItem[], queues: string[]}} props */

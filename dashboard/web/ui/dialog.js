@@ -64,10 +64,10 @@ function Ask({ question }) {
       <form class="form" onSubmit=${act}>
         ${question.text && html`<div>${question.text}</div>`}
         ${question.word && html`<div class="field"><label for="confirm-word">Type <span class="mono">${question.word}</span> to go on</label>
-          <input id="confirm-word" autocomplete="off" spellcheck=${false} value=${typed} onInput=${(/** @type {any} */ e) => setTyped(e.target.value)} /></div>`}
+          <input id="confirm-word" autofocus autocomplete="off" spellcheck=${false} value=${typed} onInput=${(/** @type {any} */ e) => setTyped(e.target.value)} /></div>`}
         ${problem && html`<${Failure} problem=${problem} what="That did not work" />`}
         <div class="buttons end">
-          <${Button} onClick=${close}>Leave it<//>
+          <${Button} first=${question.word === undefined} onClick=${close}>Leave it<//>
           <${Button} type="submit" kind=${question.danger ? "danger solid" : "primary"} disabled=${busy || (question.word !== undefined && typed !== question.word)} id="confirm-yes">${question.yes}<//>
         </div>
       </form>

@@ -29,16 +29,16 @@ export const JobLink = ({ id, row }) => html`<a class="mono" data-row=${row} hre
 
 /**
  * @param {{children?: Children, icon?: string, kind?: string, onClick?: (event: MouseEvent) => void, disabled?: boolean, title?: string,
- *   label?: string, type?: string, pressed?: boolean, href?: string, id?: string, shortcut?: string}} props
- *   label: for buttons that are only an icon; shortcut: the key that presses it
+ *   label?: string, type?: string, pressed?: boolean, href?: string, id?: string, shortcut?: string, first?: boolean}} props
+ *   label: for buttons that are only an icon; shortcut: the key that presses it; first: a dialog begins here
  */
-export function Button({ children, icon, kind = "", onClick, disabled, title, label, type = "button", pressed, href, id, shortcut }) {
+export function Button({ children, icon, kind = "", onClick, disabled, title, label, type = "button", pressed, href, id, shortcut, first }) {
   const name = `button ${kind} ${children ? "" : "icon"}`;
   const inside = html`${icon && html`<${Icon} name=${icon} />`}${children}`;
   if (href) return html`<a class=${name} href=${href} title=${title ?? label} aria-label=${label} id=${id}>${inside}</a>`;
   const tip = [title ?? label, shortcut && `[${shortcut}]`].filter(Boolean).join(" ") || undefined;
   return html`<button class=${name} type=${type} onClick=${onClick} disabled=${disabled} title=${tip} aria-label=${label} data-key=${shortcut}
-    aria-keyshortcuts=${shortcut} aria-pressed=${pressed === undefined ? undefined : String(pressed)} id=${id}>${inside}</button>`;
+    aria-keyshortcuts=${shortcut} autofocus=${first} aria-pressed=${pressed === undefined ? undefined : String(pressed)} id=${id}>${inside}</button>`;
 }
 
 /** @param {{title?: Children, tools?: Children, flush?: boolean, children?: Children, label?: string}} props */
