@@ -47,11 +47,11 @@ function List() {
   const picked = useMemo(() => rows.filter((j) => chosen.has(j.id)), [rows, chosen]);
   const refresh = () => { setChosen(new Set()); void page.reload().then(show); };
   const next = page.data?.next_cursor;
-  if (next) before.set(next, cursor);
+  if (next && !page.loading) before.set(next, cursor); // until it has loaded, next is of the page before
 
   return html`
     ${page.error && html`<${Failure} problem=${page.error} again=${page.reload} what="Could not load the jobs" />`}
-    <section class=${`panel flush ${page.loading && page.data ? "is-loading" : ""}`} aria-label="Jobs" aria-busy=${String(page.loading)}>
+    <section class="panel flush" aria-label="Jobs" aria-busy=${String(page.loading)}>
       <div class="panel-head jobs-bar">
         ${picked.length > 0
           ? html`<${BulkBar} jobs=${picked} onDone=${refresh} onClear=${() => setChosen(new Set())} />`

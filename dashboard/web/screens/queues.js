@@ -44,7 +44,7 @@ export const waitingIn = (q) => ["waiting", "scheduled", "pending", "retry", "pa
 export const ageTone = (seconds) => (seconds > 60 ? "bad" : seconds > 10 ? "warn" : "");
 
 /** @param {{queue: string, state: string, n: number, tone?: string}} props */
-export const CountLink = ({ queue, state, n, tone = "" }) => (n
+const CountLink = ({ queue, state, n, tone = "" }) => (n
   ? html`<a class=${tone} href=${linkTo("jobs", { queue, state })} title=${`${count(n)} ${state}`}>${brief(n)}</a>`
   : html`<span class="muted">0</span>`);
 

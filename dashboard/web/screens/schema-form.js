@@ -94,7 +94,7 @@ function Input({ id, schema, text, required, invalid, onChange }) {
     case "boolean":
       return html`<select ...${common} onChange=${on((v) => v)}>${["", "true", "false"].map((v) => html`<option value=${v} selected=${v === text}>${v || "not said"}</option>`)}</select>`;
     case "enum":
-      return html`<select ...${common} onChange=${on((v) => v)}><option value="">not said</option>${(schema.enum ?? []).map((v) => html`<option value=${JSON.stringify(v)} selected=${JSON.stringify(v) === text}>${String(v)}</option>`)}</select>`;
+      return html`<select ...${common} onChange=${on((v) => v)}><option value="">${required ? "choose" : "not said"}</option>${(schema.enum ?? []).map((v) => html`<option value=${JSON.stringify(v)} selected=${JSON.stringify(v) === text}>${String(v)}</option>`)}</select>`;
     default:
       return html`<textarea ...${common} rows=${text.includes("\n") ? 6 : 3} value=${text} placeholder="JSON" onInput=${on((v) => v)}></textarea>`;
   }

@@ -45,7 +45,7 @@ const HealthFacts = ({ health }) => html`
 const fullness = (share) => (share >= 1 ? "bad" : share > 0.8 ? "warn" : "");
 
 /** @param {{pool: import("../types.js").Pool & {waiting?: number}, what: string}} props */
-export const PoolMeter = ({ pool, what }) => html`
+const PoolMeter = ({ pool, what }) => html`
   <span class="gauge"><${Meter} share=${pool.max ? pool.in_use / pool.max : 0} tone=${fullness(pool.max ? pool.in_use / pool.max : 0)} label=${`${pool.in_use} of ${pool.max} ${what}`} />
     <span>${count(pool.in_use)} of ${count(pool.max)} in use <span class="muted">· ${count(pool.idle)} idle${pool.waiting ? ` · ${count(pool.waiting)} waiting` : ""}</span></span></span>`;
 

@@ -46,7 +46,7 @@ const words = /** @type {Record<string, [string, string]>} */ ({
 });
 
 /** Tells how updates come, and stops them. */
-export function Live() {
+function Live() {
   const [text, title] = words[link.value];
   return html`
     <button type="button" class=${`button live is-${link.value}`} aria-pressed=${String(paused.value)} title=${title}
