@@ -47,14 +47,15 @@ func New(base string) (*Handler, error) {
 
 // ServeHTTP answers GET and HEAD.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path, beneath := strings.CutPrefix(r.URL.Path, h.base)
+	// How deep a page lies is told by the URL as it was sent: %2F is no slash.
+	path, beneath := strings.CutPrefix(r.URL.EscapedPath(), h.base)
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	switch asked, isAsset := strings.CutPrefix(path, assetFolder); {
-	case !beneath && r.URL.Path+"/" == h.base:
+	case !beneath && r.URL.EscapedPath()+"/" == h.base:
 		redirect(w, h.base[strings.LastIndex(h.base[:len(h.base)-1], "/")+1:])
 	case !beneath:
 		http.NotFound(w, r)

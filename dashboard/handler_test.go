@@ -71,6 +71,7 @@ func TestPages(t *testing.T) {
 		{"/dashboard/jobs/0192", http.StatusOK, ""},
 		{"/dashboard/jobs/0192/", http.StatusPermanentRedirect, "../0192"},
 		{"/dashboard/queues/low", http.StatusOK, ""},
+		{"/dashboard/queues/a%2Fb", http.StatusOK, ""},
 		{"/dashboard/targets", http.StatusOK, ""},
 		{"/dashboard/targets/x", http.StatusNotFound, ""},
 		{"/dashboard/nothing", http.StatusNotFound, ""},
@@ -104,7 +105,7 @@ func TestLinksAreRelative(t *testing.T) {
 	links := regexp.MustCompile(`(?:href|src)="([^"]+)"|"(\.[^"]+\.mjs)"`)
 	for _, base := range []string{"/dashboard/", "/ops/jobs/ui/"} {
 		h := handler(t, base)
-		for _, path := range []string{"", "jobs", "jobs/0192"} {
+		for _, path := range []string{"", "jobs", "jobs/0192", "queues/a%2Fb%2Fc"} {
 			page := body(t, get(t, h, base+path))
 			at, err := url.Parse("https://host/prefix" + base + path)
 			if err != nil {

@@ -4,6 +4,9 @@ import { base } from "./api.js";
 
 const here = signal(new URL(location.href));
 
+/** Whether the reader has gone from one page to another, without loading the document. */
+export const moved = signal(false);
+
 /**
  * @typedef {{screen: string, name: string, query: URLSearchParams, path: string}} Place
  * @type {import("@preact/signals").ReadonlySignal<Place>}
@@ -40,6 +43,7 @@ export function go(url, { replace = false, keep = false } = {}) {
   const next = new URL(url, location.href);
   if (next.href === location.href) return;
   history[replace ? "replaceState" : "pushState"](null, "", next);
+  moved.value = true;
   here.value = next;
   if (!keep) scrollTo(0, 0);
 }
@@ -72,6 +76,11 @@ function follow(event) {
 }
 
 export function startRouter() {
-  addEventListener("popstate", () => { here.value = new URL(location.href); });
+  // The document's links are relative to the URL that it was loaded from, and the browser looks at the icon's again at each new one.
+  for (const icon of /** @type {NodeListOf<HTMLLinkElement>} */ (document.querySelectorAll('link[rel="icon"]'))) icon.href = String(icon.href);
+  addEventListener("popstate", () => {
+    moved.value = true;
+    here.value = new URL(location.href);
+  });
   document.addEventListener("click", follow);
 }

@@ -14,9 +14,13 @@ func TestFollowARunningJob(t *testing.T) {
 	for i := range requests {
 		requests[i] = object{"method": "GET", "path": "/slow", "query": object{"ms": "700"}}
 	}
-	id := s.submit(t, object{"kind": "http.batch", "args": object{"max_concurrent": 1, "requests": requests}, "delay": "2s"})
+	id := s.submit(t, object{"kind": "http.batch", "args": object{"max_concurrent": 1, "requests": requests}, "delay": "1h"})
 	tb := open(t, s.pages(), "jobs/"+id)
 	tb.sees("its time has not come")
+	tb.press("Reschedule")
+	tb.await(css("#other-time"))
+	eval[bool](tb, `(() => { const f = `+css("#other-time")+`; f.value = "2026-01-01T00:00:00"; return true; })()`)
+	tb.press("Reschedule")
 	seen := map[int]bool{}
 	for done := 1; done <= 3; done++ {
 		tb.await(`Number(document.querySelector(".progress .strong")?.innerText) >= ` + strconv.Itoa(done) + ` || document.querySelector(".job-line .tone-good")`)

@@ -2,14 +2,15 @@
 import { useEffect, useRef } from "preact/hooks";
 import { html } from "../html.js";
 import { link, paused } from "../live.js";
-import { go, jobLink, linkTo, place } from "../router.js";
+import { go, jobLink, linkTo, moved, place } from "../router.js";
 
 /** @param {{title: any, plain?: string, tools?: any, search?: boolean}} props plain: the title as text */
 export function Head({ title, plain, tools, search = true }) {
   const text = plain ?? String(title);
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => { document.title = `${text} · asyncops`; }, [text]);
-  useEffect(() => { heading.current?.focus({ preventScroll: true }); }, []);
+  // Whoever comes from another page begins at the heading; whoever loads the document, at its beginning.
+  useEffect(() => { if (moved.peek()) heading.current?.focus({ preventScroll: true }); }, []);
   return html`
     <header class="head">
       <h1 tabindex="-1" ref=${heading}>${title}</h1>
