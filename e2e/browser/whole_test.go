@@ -54,11 +54,11 @@ func stage(t testing.TB) (*server, map[string]string) {
 	}
 	s.call(t, http.StatusAccepted, http.MethodPost, "/v1/schedules/warm-users/run", nil)
 	if testkit.Long() {
-		s.traffic(t, 6*time.Minute)
+		s.traffic(t, 4*time.Minute)
 	}
 	s.awaitState(t, dead, "archived")
 	return s, map[string]string{
-		"overview": "", "jobs": "jobs", "job": "jobs/" + dead, "job-running": "jobs/" + batch, "dead-letters": "jobs?view=errors",
+		"overview": "?window=15m", "jobs": "jobs", "job": "jobs/" + dead, "job-running": "jobs/" + batch, "dead-letters": "jobs?view=errors",
 		"queues": "queues", "queue": "queues/default", "schedules": "schedules", "schedule": "schedules/nightly-report", "targets": "targets",
 		"workers": "workers", "submit": "submit?kind=db.update_one", "audit": "audit",
 	}

@@ -1,10 +1,10 @@
 // Rows of jobs.
+import { Component } from "preact";
 import { html } from "../html.js";
 import { now } from "../clock.js";
-import { between, duration } from "../format.js";
+import { between, duration, shortID } from "../format.js";
 import { jobLink } from "../router.js";
 import { ended, reasons } from "../states.js";
-import { shortID } from "../format.js";
 import { StateBadge, When } from "../ui/parts.js";
 
 /** @typedef {import("../types.js").JobItem} JobItem */
@@ -33,19 +33,31 @@ export function JobTable({ jobs, chosen, onChoose }) {
     </div>`;
 }
 
-/** @param {{job: JobItem, chosen: boolean, onToggle?: (id: string) => void}} props */
-const Row = ({ job, chosen, onToggle }) => html`
-  <tr class=${chosen ? "is-chosen" : ""} data-job=${job.id}>
-    ${onToggle && html`<td class="pick"><input type="checkbox" aria-label=${`Choose job ${job.id}`} checked=${chosen} onChange=${() => onToggle(job.id)} /></td>`}
-    <td class="c-state"><${StateBadge} state=${job.state} /></td>
-    <td class="c-kind"><a class="cover mono" data-row href=${jobLink(job.id)}>${job.kind}</a></td>
-    <td class="c-id mono muted" title=${job.id}>${shortID(job.id)}</td>
-    <td class="c-queue">${job.queue}</td>
-    <td class="c-detail"><div class="clip"><${Detail} job=${job} /></div></td>
-    <td class="num c-try">${job.attempt > 0 ? html`${job.attempt}<span class="muted">/${job.max_attempts}</span>` : html`<span class="muted">–</span>`}</td>
-    <td class="num c-took"><${Took} job=${job} /></td>
-    <td class="num c-when"><${When} time=${job.created_at} /></td>
-  </tr>`;
+/** @typedef {{job: JobItem, chosen: boolean, onToggle?: (id: string) => void}} RowProps */
+
+/** A row is drawn again only when its job is another or it is chosen: there are many, and many changes. @extends {Component<RowProps>} */
+class Row extends Component {
+  /** @param {Readonly<RowProps>} next */
+  shouldComponentUpdate(next) {
+    return next.job !== this.props.job || next.chosen !== this.props.chosen;
+  }
+
+  /** @param {RowProps} props */
+  render({ job, chosen, onToggle }) {
+    return html`
+      <tr class=${chosen ? "is-chosen" : ""} data-job=${job.id}>
+        ${onToggle && html`<td class="pick"><input type="checkbox" aria-label=${`Choose job ${job.id}`} checked=${chosen} onChange=${() => onToggle(job.id)} /></td>`}
+        <td class="c-state"><${StateBadge} state=${job.state} /></td>
+        <td class="c-kind"><a class="cover mono" data-row href=${jobLink(job.id)}>${job.kind}</a></td>
+        <td class="c-id mono muted" title=${job.id}>${shortID(job.id)}</td>
+        <td class="c-queue">${job.queue}</td>
+        <td class="c-detail"><div class="clip"><${Detail} job=${job} /></div></td>
+        <td class="num c-try">${job.attempt > 0 ? html`${job.attempt}<span class="muted">/${job.max_attempts}</span>` : html`<span class="muted">–</span>`}</td>
+        <td class="num c-took"><${Took} job=${job} /></td>
+        <td class="num c-when"><${When} time=${job.created_at} /></td>
+      </tr>`;
+  }
+}
 
 /** What is most worth knowing of a job in one line. @param {{job: JobItem}} props */
 function Detail({ job }) {

@@ -87,7 +87,7 @@ function useRows(fresh, key, follow) {
   const settled = shown.key === key || fresh === undefined;
   useEffect(() => {
     if (!fresh) return;
-    setShown((was) => (was.key !== key || follow ? { key, rows: fresh } : { key, rows: merge(was.rows, fresh) }));
+    setShown((was) => ({ key, rows: was.key !== key || follow ? kept(fresh, was.rows) : merge(was.rows, fresh) }));
   }, [fresh, follow]);
   useEffect(() => onChanges((changes) => setShown((was) => patched(was, changes))), []);
   const show = useCallback(() => setShown({ key: "", rows: [] }), []);
@@ -101,15 +101,24 @@ function useRows(fresh, key, follow) {
 /** @param {JobItem[]} rows @param {JobItem[]} fresh */
 function merge(rows, fresh) {
   if (rows.length === 0) return fresh;
-  const byID = new Map(fresh.map((j) => [j.id, j]));
+  const byID = new Map(kept(fresh, rows).map((j) => [j.id, j]));
   return rows.map((j) => byID.get(j.id) ?? j);
+}
+
+/** Fresh jobs, of which those that are what they were stay the same objects, whose rows need no drawing. @param {JobItem[]} fresh @param {JobItem[]} old */
+function kept(fresh, old) {
+  const byID = new Map(old.map((j) => [j.id, j]));
+  return fresh.map((j) => {
+    const before = byID.get(j.id);
+    return before && JSON.stringify(before) === JSON.stringify(j) ? before : j;
+  });
 }
 
 /** @param {{key: string, rows: JobItem[]}} was @param {import("../live.js").Change[]} changes */
 function patched(was, changes) {
   const byID = new Map(changes.map((c) => [c.id, c]));
   if (!was.rows.some((j) => byID.has(j.id))) return was;
-  return { ...was, rows: was.rows.map((j) => (byID.has(j.id) ? { ...j, ...byID.get(j.id) } : j)) };
+  return { ...was, rows: was.rows.map((j) => byID.get(j.id) ?? j) };
 }
 
 /** @param {{filtered: boolean}} props */
