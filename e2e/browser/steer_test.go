@@ -42,6 +42,7 @@ func TestScheduleIsEdited(t *testing.T) {
 	tb := open(t, s.pages(), "schedules")
 	tb.press("New")
 	tb.fill("#s-name", "report")
+	tb.expect(`422 \(Unprocessable`)
 	tb.fill("#s-cron", "not a cron")
 	tb.press("Make it")
 	tb.sees("Not stored (422")
@@ -69,7 +70,7 @@ func TestScheduleIsEdited(t *testing.T) {
 	tb.sees("if it were not paused")
 	tb.press("Delete")
 	tb.press("Delete")
-	tb.sees("Nothing is scheduled.")
+	tb.await(`location.pathname === "/dashboard/schedules" && !document.querySelector("table").innerText.includes("report")`)
 	s.call(t, 404, "GET", "/v1/schedules/report", nil)
 }
 

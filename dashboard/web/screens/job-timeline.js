@@ -18,7 +18,8 @@ function spansOf(job, attempts) {
   const spans = /** @type {Span[]} */ ([]);
   let at = job.created_at;
   const due = new Date(job.run_at).getTime();
-  if (due > new Date(at).getTime() + 1000 && attempts.length === 0) {
+  // A job that is parked is due later, too, but that is not what it was submitted for.
+  if (due > new Date(at).getTime() + 1000 && attempts.length === 0 && job.state !== "parked") {
     const until = Math.min(due, new Date(end).getTime());
     spans.push({ what: "scheduled", from: at, to: until });
     at = new Date(until).toISOString();
@@ -82,7 +83,7 @@ function Run({ attempt: a, before, job, last }) {
 
 /** @param {{job: JobItem, attempts: Attempt[]}} props */
 function End({ job, attempts }) {
-  if (!ended(job.state)) return job.state === "active" ? null : html`<${Event} tone="calm" title=${html`<${StateBadge} state=${job.state} />`} note=${job.attempt ? `${plural(job.attempt, "attempt")} so far` : "has not run yet"} />`;
+  if (!ended(job.state)) return job.state === "active" ? null : html`<${Event} tone="calm" title=${html`<${StateBadge} state=${job.state} />`} note=${job.attempt ? `${plural(job.attempt, "attempt")} so far` : job.started_at ? "ran, which counted no attempt" : "has not run yet"} />`;
   const [tone] = outcomes[job.state] ?? ["calm"];
   const total = job.finished_at ? duration(between(job.created_at, job.finished_at)) : "";
   return html`<${Event} time=${job.finished_at} tone=${tone} title=${html`<${StateBadge} state=${job.state} />`} note=${`${total} after it was accepted${attempts.length ? "" : ", without having run"}`} />`;
