@@ -18,6 +18,7 @@ type Client struct {
 	RateLimit   *ClientLimit `json:"rate_limit"`   // nil: none
 	PausedUntil *time.Time   `json:"paused_until"` // the upstream wants to be left alone until then; nil: it does not
 	Parked      int          `json:"parked"`       // jobs that wait for it
+	Cache       CacheUse     `json:"cache"`
 }
 
 // BreakerUnknown is the state of a breaker that cannot be told: Redis does not

@@ -51,8 +51,8 @@ type PoolUse struct {
 	WaitSeconds float64 `json:"wait_seconds"` // that they have waited, since their workers started
 }
 
-// CacheUse counts reads that asked for the cache, since the workers started
-// that are alive.
+// CacheUse counts what the cache was asked for, since the workers started that
+// are alive.
 type CacheUse struct {
 	Hits   int64 `json:"hits"`
 	Misses int64 `json:"misses"`

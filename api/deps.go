@@ -86,6 +86,9 @@ type Caches interface {
 	// read from the tables, or is kept under the keys. ErrCacheAway says that some
 	// could not be told. The name is one of the configured databases'.
 	InvalidateDatabase(name string, tables, keys []string) error
+	// InvalidateClient does as much for answers of a client that are kept under the
+	// key, or are of the path or of one below it; one of the two is "".
+	InvalidateClient(name, key, pathPrefix string) error
 }
 
 // Health is how a target was found when it was last looked at.

@@ -32,7 +32,7 @@ type streams struct {
 	open map[string]int // by who has them; guarded by mu
 }
 
-// enter counts a stream of the caller's, or answers 429.
+// enterStream counts a stream of the caller's, or answers 429.
 func (s *Server) enterStream(c *call) (leave func(), err error) {
 	owner, limit := "key "+c.who.id, s.cfg.MaxStreams
 	switch {

@@ -84,7 +84,7 @@ func (f *fixture) follow(t testing.TB, path string, lines ...string) *stream {
 // next returns the next event; a closed stream is a failure.
 func (s *stream) next() sse {
 	s.t.Helper()
-	for {
+	for late := time.After(time.Minute); ; {
 		select {
 		case e, ok := <-s.events:
 			if !ok {
@@ -94,7 +94,7 @@ func (s *stream) next() sse {
 				continue
 			}
 			return e
-		case <-time.After(30 * time.Second):
+		case <-late:
 			s.t.Fatal("no event came")
 		}
 	}
@@ -230,8 +230,9 @@ func TestFollowFleet(t *testing.T) {
 	hiddenID := f.add(hidden)
 	all := f.follow(t, "/v1/events", as(viewerKey))
 	limited := f.follow(t, "/v1/events", as(limitedKey))
-	all.until(id, job.Pending)
-	limited.until(id, job.Pending)
+	f.edit(id, func(j *job.Job) { j.State = job.Scheduled }) // what was before they came was told to others
+	all.until(id, job.Scheduled)
+	limited.until(id, job.Scheduled)
 	f.edit(hiddenID, func(j *job.Job) { j.State = job.Parked })
 	seen := all.until(hiddenID, job.Parked)
 	f.edit(id, func(j *job.Job) { j.State, j.Epoch = job.Active, 1 })
@@ -290,6 +291,7 @@ func TestFollowMany(t *testing.T) {
 	}
 	f.move(ids...)
 	s.named("resync")
+	eventually(t, func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.moves) == 0 })
 	f.edit(ids[0], func(j *job.Job) { j.State = job.Parked })
 	s.until(ids[0], job.Parked)
 }

@@ -102,6 +102,13 @@ func (o *fakeOutside) InvalidateDatabase(name string, tables, keys []string) err
 	return o.cacheAway
 }
 
+func (o *fakeOutside) InvalidateClient(name, key, pathPrefix string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forgotten = append(o.forgotten, fmt.Sprintf("%s[%s] [%s]", name, pathPrefix, key))
+	return o.cacheAway
+}
+
 func (o *fakeOutside) Request(route, method string, code int, seconds float64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -69,6 +69,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/databases", JobsRead, s.listDatabases},
 		{"GET", "/v1/databases/{name}", JobsRead, s.getDatabase},
 		{"POST", "/v1/databases/{name}/cache/invalidate", TargetsAdmin, s.invalidateDatabase},
+		{"POST", "/v1/clients/{name}/cache/invalidate", TargetsAdmin, s.invalidateClient},
 		{"GET", "/v1/clients", JobsRead, s.listClients},
 		{"GET", "/v1/clients/{name}", JobsRead, s.getClient},
 		{"POST", "/v1/clients/{name}/breaker/reset", TargetsAdmin, s.resetBreaker},

@@ -268,14 +268,14 @@ type keptAnswer struct {
 
 // answer returns what is kept under the name, or makes it. Callers with the same
 // name may make it side by side.
-func (k *keptAnswers) answer(name string, now time.Time, make func() ([]byte, error)) ([]byte, error) {
+func (k *keptAnswers) answer(name string, now time.Time, produce func() ([]byte, error)) ([]byte, error) {
 	k.mu.Lock()
 	found, ok := k.kept[name]
 	k.mu.Unlock()
 	if ok && now.Sub(found.at) < statsAge {
 		return found.body, nil
 	}
-	body, err := make()
+	body, err := produce()
 	if err != nil {
 		return nil, err
 	}

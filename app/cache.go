@@ -5,6 +5,7 @@ import (
 
 	"github.com/asyncops/asyncops/api"
 	"github.com/asyncops/asyncops/cache"
+	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dispatch"
 )
@@ -52,7 +53,14 @@ func (s *system) openCache(name string) error {
 type caches struct{ *system }
 
 func (c caches) InvalidateDatabase(name string, tables, keys []string) error {
-	err := c.databases[name].InvalidateCache(tables, keys)
+	return cacheError(c.databases[name].InvalidateCache(tables, keys))
+}
+
+func (c caches) InvalidateClient(name, key, pathPrefix string) error {
+	return cacheError(c.upstreams[name].InvalidateCache(clients.Stale{Key: key, PathPrefix: pathPrefix}))
+}
+
+func cacheError(err error) error {
 	if errors.Is(err, cache.ErrAway) {
 		return api.ErrCacheAway
 	}

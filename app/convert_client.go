@@ -22,6 +22,7 @@ func clientOf(name string, c config.Client, signers map[string]clients.Signer) c
 			Header: c.Idempotency.Header, Format: clients.Format(c.Idempotency.Format), TTL: c.Idempotency.TTL.Std(),
 			OnAmbiguous: clients.OnAmbiguous(c.Idempotency.OnAmbiguous),
 		},
+		Cache:       clients.ResponseCache{TTL: c.Cache.TTL.Std(), MaxBody: c.Cache.MaxBody.Bytes()},
 		MaxResponse: c.MaxResponse.Bytes(), Protocol: clients.Protocol(c.Protocol),
 		TLS:   clients.TLS{CA: c.TLS.CA, Cert: c.TLS.Cert, Key: c.TLS.Key},
 		Proxy: c.Proxy.Reveal(), Redirects: c.Redirects,

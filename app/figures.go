@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/observe"
 	"github.com/asyncops/asyncops/store"
@@ -23,6 +24,9 @@ func (s *system) labels() observe.Labels {
 	if s.cfg.Cache.Enabled {
 		for _, name := range known.Databases {
 			known.Caches = append(known.Caches, store.CacheSpace(name))
+		}
+		for _, name := range known.Clients {
+			known.Caches = append(known.Caches, clients.CacheSpace(name))
 		}
 	}
 	for _, kind := range tasks.Definitions() {

@@ -29,15 +29,22 @@ func (s *system) bulkheads(h *handlers.Handlers) dispatch.Bulkheads {
 	return dispatch.Bulkheads{Limits: limits, TargetFunc: h.Target, Gates: s.gates()}
 }
 
-// poolUses is how this process uses its connections to databases, for the list
-// of workers.
+// poolUses is how this process uses its connections to databases, and its cache
+// of them and of clients, for the list of workers. Databases go by their names,
+// as releases before this one read them.
 func (s *system) poolUses() map[string]job.PoolUse {
-	uses := make(map[string]job.PoolUse, len(s.databases))
+	uses := make(map[string]job.PoolUse, len(s.databases)+len(s.upstreams))
 	for name, target := range s.databases {
 		stats := target.Stats()
 		uses[name] = job.PoolUse{
 			InUse: stats.InUse, Idle: stats.Idle, Max: stats.Max, Waiting: stats.Waiting, Waits: stats.Waits, WaitSeconds: stats.WaitTime.Seconds(),
 			CacheHits: stats.CacheHits, CacheMisses: stats.CacheMisses,
+		}
+	}
+	for name, client := range s.upstreams {
+		stats := client.Stats()
+		uses[clients.Target(name)] = job.PoolUse{
+			InUse: stats.InUse, Idle: stats.Idle, Max: stats.Max, CacheHits: stats.CacheHits, CacheMisses: stats.CacheMisses,
 		}
 	}
 	return uses
@@ -46,12 +53,12 @@ func (s *system) poolUses() map[string]job.PoolUse {
 // freshBeat is how old what a worker told of its pools may be to count.
 const freshBeat = 10 * time.Second
 
-// fleetPool is the use of a database by the workers that are alive.
-func fleetPool(workers []ledger.Worker, database string) (api.DatabasePool, api.CacheUse) {
+// fleetPool is the use of what poolUses names by the workers that are alive.
+func fleetPool(workers []ledger.Worker, name string) (api.DatabasePool, api.CacheUse) {
 	pool := api.DatabasePool{Workers: []api.WorkerPool{}}
 	var sum job.PoolUse
 	for _, w := range workers {
-		use, ok := w.Pools[database]
+		use, ok := w.Pools[name]
 		if !ok || w.State == ledger.WorkerGone || w.Age > freshBeat {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/asyncops/asyncops/api"
@@ -148,7 +149,9 @@ func (l restLedger) Workers(ctx context.Context) ([]api.Worker, error) {
 			Databases: make(map[string]api.PoolUse, len(w.Pools)),
 		}
 		for name, use := range w.Pools {
-			workers[i].Databases[name] = poolUse(use)
+			if !strings.HasPrefix(name, clients.Target("")) {
+				workers[i].Databases[name] = poolUse(use)
+			}
 		}
 	}
 	return workers, err
@@ -261,6 +264,10 @@ func (s statuses) Databases(ctx context.Context) ([]api.Database, error) {
 }
 
 func (s statuses) Clients(ctx context.Context) ([]api.Client, error) {
+	workers, err := s.ledger.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	parked, err := s.ledger.CountParkedOn(ctx)
 	if err != nil {
 		return nil, err
@@ -270,6 +277,7 @@ func (s statuses) Clients(ctx context.Context) ([]api.Client, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {
 		pool := api.Pool(pools[name])
 		c := api.Client{Name: name, Health: s.sights.of(clientCheck + name), Pool: &pool, Parked: parked[clients.Target(name)]}
+		_, c.Cache = fleetPool(workers, clients.Target(name))
 		s.showGate(ctx, &c)
 		found = append(found, c)
 	}

@@ -138,6 +138,9 @@ func (s *system) openTargets(name string) error {
 		if cfg.Auth.Sign == nil && !runsJobs(name) {
 			cfg.Auth.Sign = unsignable
 		}
+		if cfg.Cache.MaxBody > 0 {
+			cfg.Cache.In = s.cache
+		}
 		if gate := s.fleet.Upstream(client); gate != nil {
 			cfg.Gate = gate
 		}

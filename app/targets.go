@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/dbop"
@@ -81,20 +80,16 @@ func (t targets) Delivery(task tasks.Task) (job.Delivery, error) {
 }
 
 // RunOnce reports whether a run of the task that was lost must not be repeated.
-// Every request of a job has a key.
+// Every request of a job has a key. A batch notes what it is about to send, so
+// that its next run knows which of its requests may have been carried out.
 func (t targets) RunOnce(task tasks.Task) bool {
-	var requests []tasks.HTTP
 	switch task := task.(type) {
 	case *tasks.HTTP:
-		requests = []tasks.HTTP{*task}
-	case *tasks.Batch:
-		requests = task.Requests
+		return !t.upstreams[task.Client].Repeatable(task.Request.Method, true)
 	case *tasks.Exchange:
 		return task.Sends() && !t.upstreams[task.Client].Repeatable(http.MethodPost, true)
 	}
-	return slices.ContainsFunc(requests, func(r tasks.HTTP) bool {
-		return !t.upstreams[r.Client].Repeatable(r.Request.Method, true)
-	})
+	return false
 }
 
 // Plan tells what the task would do.

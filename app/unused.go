@@ -21,13 +21,6 @@ func unused(cfg *config.Config) []string {
 		note(cfg.Queues[name].MaxPending > 0, "queues."+name+".max_pending")
 		note(cfg.Queues[name].MaxInFlight > 0, "queues."+name+".max_in_flight")
 	}
-	usual := config.DefaultClient()
-	for _, name := range slices.Sorted(maps.Keys(cfg.Clients)) {
-		client := cfg.Clients[name]
-		note(client.Cache.TTL != usual.Cache.TTL, "clients."+name+".cache.ttl")
-		note(client.Cache.MaxBody != usual.Cache.MaxBody, "clients."+name+".cache.max_body")
-		note(client.Idempotency.TTL != usual.Idempotency.TTL, "clients."+name+".idempotency.ttl")
-	}
 	note(len(cfg.Alerts.Notify) > 0, "alerts.notify")
 	note(cfg.Observability.OTLPEndpoint != "", "observability.otlp_endpoint")
 	return settings

@@ -51,10 +51,16 @@ const (
 	HitShared Result = "hit_shared" // from Redis
 	Miss      Result = "miss"       // loaded
 	Bypass    Result = "bypass"     // loaded, because the cache cannot be trusted now: Redis is away
+
+	Revalidated Result = "revalidated" // the load found that what was kept holds still
+	Stale       Result = "stale"       // the load failed, and what was kept had to do
 )
 
 // Results lists every Result.
-func Results() []Result { return []Result{Hit, HitShared, Miss, Bypass} }
+func Results() []Result { return []Result{Hit, HitShared, Miss, Bypass, Revalidated, Stale} }
+
+// kept reports whether the answer is what was there before.
+func (r Result) kept() bool { return r != Miss && r != Bypass }
 
 // Observer is told what the cache does. Its methods are called from many
 // goroutines and must not block.
@@ -151,8 +157,8 @@ type Space struct {
 
 // Stats counts the Gets of a space, ever.
 type Stats struct {
-	Hits   int64 // answered from the cache
-	Misses int64 // loaded
+	Hits   int64 // answered with what was kept
+	Misses int64 // loaded anew
 }
 
 // Stats returns the counts at this moment.
@@ -160,7 +166,7 @@ func (s *Space) Stats() Stats { return Stats{Hits: s.hits.Load(), Misses: s.miss
 
 // count counts a Get.
 func (s *Space) count(r Result) {
-	if r == Hit || r == HitShared {
+	if r.kept() {
 		s.hits.Add(1)
 	} else {
 		s.misses.Add(1)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -310,4 +311,86 @@ func TestMemoryIsBounded(t *testing.T) {
 	large := cache.Entry{ID: "large"}
 	want(t, get(t, s, large, constant(string(make([]byte, bound/16+1)), time.Hour)), string(make([]byte, bound/16+1)), cache.Miss)
 	want(t, get(t, s, large, constant("", time.Hour)), "", cache.Miss)
+}
+
+// What nobody has asked to keep is not waited for, is not counted unless it is
+// kept, and stays out of Redis.
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	server := testkit.Redis(t)
+	c := open(t, cache.Config{Shared: true}, server.Addr())
+	s, e := c.Space("client:crm"), cache.Entry{ID: "GET /x", Tags: []string{"=/x"}, Local: true}
+	testkit.Eventually(t, patience, time.Millisecond, func() error { // until it has joined
+		if a := get(t, s, cache.Entry{ID: "other", Tags: []string{"=/other"}}, constant("", time.Hour)); !a.Cached() {
+			return fmt.Errorf("it is %s", a.Result)
+		}
+		return nil
+	})
+	if _, err := server.Do("DEL", keysOf(t, server)); err != nil {
+		t.Fatal(err)
+	}
+	before := s.Stats()
+	var loads atomic.Int64
+	both := make(chan struct{})
+	var callers sync.WaitGroup
+	for range 2 { // both load, though at the same time
+		callers.Go(func() {
+			_, err := s.Get(t.Context(), e, func(context.Context, []byte) (cache.Value, error) {
+				if loads.Add(1) == 2 {
+					close(both)
+				}
+				<-both
+				return cache.Value{Data: []byte("passing")}, nil
+			})
+			if err != nil {
+				t.Errorf("Get = %v", err)
+			}
+		})
+	}
+	callers.Wait()
+	if got := s.Stats(); got != before {
+		t.Errorf("Stats = %+v, want %+v: nothing was kept", got, before)
+	}
+	want(t, get(t, s, e, constant("1", time.Hour)), "1", cache.Miss)
+	want(t, get(t, s, e, constant("2", time.Hour)), "1", cache.Hit)
+	if got := s.Stats(); got.Hits != before.Hits+1 || got.Misses != before.Misses+1 {
+		t.Errorf("Stats = %+v, want a hit and a miss more than %+v", got, before)
+	}
+	if keys := keysOf(t, server); keys != "" {
+		t.Errorf("Redis has the values %q, want none", keys)
+	}
+	if err := s.Invalidate([]string{"=/x"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	want(t, get(t, s, e, constant("3", time.Hour)), "3", cache.Miss)
+}
+
+// keysOf lists the values in Redis.
+func keysOf(t *testing.T, server *testkit.RedisServer) string {
+	t.Helper()
+	keys, err := server.Do("EVAL", "return table.concat(redis.call('KEYS', 'asyncops:cache:*'), ' ')", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(keys)
+}
+
+// A load that finds the old value good, or cannot do better, says so.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	s := open(t, cache.Config{}, "").Space("client:crm")
+	e := cache.Entry{ID: "GET /x", UsableFunc: func([]byte) bool { return false }}
+	want(t, get(t, s, e, constant("1", time.Hour)), "1", cache.Miss)
+	for as, ttl := range map[cache.Result]time.Duration{cache.Revalidated: time.Hour, cache.Stale: 0} {
+		a := get(t, s, e, func(_ context.Context, old []byte) (cache.Value, error) {
+			return cache.Value{Data: old, TTL: ttl, As: as}, nil
+		})
+		want(t, a, "1", as)
+		if !a.Cached() {
+			t.Errorf("an answer that is %s is not said to be cached", as)
+		}
+	}
+	if got, want := s.Stats(), (cache.Stats{Hits: 2, Misses: 1}); got != want {
+		t.Errorf("Stats = %+v, want %+v", got, want)
+	}
 }

@@ -13,6 +13,10 @@ type Entry struct {
 	// UsableFunc decides whether what is kept will do; nil takes everything. What
 	// will not do is given to the load, which may find that it holds still.
 	UsableFunc func(data []byte) bool
+	// Local keeps it out of Redis. It is for what nobody has asked to keep, so that
+	// only the load can tell whether it will be: where there is nothing yet, each
+	// loads for itself, and what is not kept counts as no Get.
+	Local bool
 }
 
 // Value is what was loaded.
@@ -22,16 +26,21 @@ type Value struct {
 	// chance, so that what was loaded together is not loaded again together. Zero
 	// or less keeps nothing.
 	TTL time.Duration
+	// As is what the Get counts as: Revalidated or Stale where Data is the old
+	// value, or holds it; "" is Miss.
+	As Result
 }
 
 // Answer is what a Get returns.
 type Answer struct {
 	Data   []byte // the caller must not change it
 	Result Result
+	passed bool // it was loaded, and is not kept
 }
 
-// Cached reports whether the answer was not loaded for this Get.
-func (a Answer) Cached() bool { return a.Result == Hit || a.Result == HitShared }
+// Cached reports whether the answer is what was kept, be it that the load has
+// found it good.
+func (a Answer) Cached() bool { return a.Result.kept() }
 
 // Load loads a value. old is what is kept and was found not usable; nil for
 // nothing.
@@ -43,7 +52,7 @@ type Load func(ctx context.Context, old []byte) (Value, error)
 // is never older than an Invalidate that had returned when Get was called.
 func (s *Space) Get(ctx context.Context, e Entry, load Load) (Answer, error) {
 	answer, err := s.get(ctx, e, load)
-	if err == nil {
+	if err == nil && (!e.Local || !answer.passed) {
 		s.count(answer.Result)
 	}
 	return answer, err
@@ -53,7 +62,7 @@ func (s *Space) get(ctx context.Context, e Entry, load Load) (Answer, error) {
 	c := s.cache
 	if !c.trusted() {
 		v, err := load(ctx, nil)
-		return Answer{v.Data, Bypass}, err
+		return Answer{v.Data, Bypass, true}, err
 	}
 	key, usable := idOf(s.name, e.ID), e.UsableFunc
 	if usable == nil {
@@ -62,11 +71,14 @@ func (s *Space) get(ctx context.Context, e Entry, load Load) (Answer, error) {
 	var old []byte
 	if k := c.memory.get(key); k != nil && k.at.current() {
 		if usable(k.data) {
-			return Answer{k.data, Hit}, nil
+			return Answer{Data: k.data, Result: Hit}, nil
 		}
 		old = k.data
 	}
-	r := &request{id: key, at: c.gens.snapshot(slotsOf(s.name, e.Tags, keysOf(e))), usable: usable, old: old}
+	r := &request{id: key, at: c.gens.snapshot(slotsOf(s.name, e.Tags, keysOf(e))), usable: usable, old: old, local: e.Local}
+	if e.Local && old == nil {
+		return s.fetch(ctx, r, load, nil)
+	}
 	f, joined := c.join(r)
 	if !joined {
 		defer c.land(r.id, f) // also when load panics
@@ -75,7 +87,7 @@ func (s *Space) get(ctx context.Context, e Entry, load Load) (Answer, error) {
 	select {
 	case <-f.landed:
 		if f.ok && r.usable(f.data) {
-			return Answer{f.data, Hit}, nil
+			return Answer{Data: f.data, Result: Hit}, nil
 		}
 	case <-ctx.Done():
 		return Answer{}, context.Cause(ctx)
@@ -89,6 +101,7 @@ type request struct {
 	at     snapshot // taken before anything is read
 	usable func([]byte) bool
 	old    []byte
+	local  bool
 }
 
 func keysOf(e Entry) []string {
@@ -153,7 +166,7 @@ func (s *Space) fetch(ctx context.Context, r *request, load Load, f *flight) (An
 		if r.usable(found.data) {
 			c.memory.put(r.id, &kept{data: found.data, at: r.at, life: found.life, space: s.name})
 			share(found.data)
-			return Answer{found.data, HitShared}, nil
+			return Answer{Data: found.data, Result: HitShared}, nil
 		}
 		r.old = found.data
 	}
@@ -167,7 +180,11 @@ func (s *Space) fetch(ctx context.Context, r *request, load Load, f *flight) (An
 	}
 	share(v.Data)
 	c.keep(ctx, r, found, v.Data, life)
-	return Answer{v.Data, Miss}, nil
+	as := v.As
+	if as == "" {
+		as = Miss
+	}
+	return Answer{v.Data, as, v.TTL <= 0 && as == Miss}, nil
 }
 
 // life is how long a value is kept.

@@ -23,12 +23,13 @@ func (c *Cache) look(ctx context.Context, r *request) found {
 	if f == nil {
 		return found{known: true}
 	}
-	if !c.cfg.Shared && f.announced(r.at) {
+	shared := c.cfg.Shared && !r.local
+	if !shared && f.announced(r.at) {
 		return found{known: true}
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	reply, err := f.look(ctx, r.at, valueKey(r.at.session.era, r.id), c.cfg.Shared)
+	reply, err := f.look(ctx, r.at, valueKey(r.at.session.era, r.id), shared)
 	if err != nil || reply.era != r.at.session.era {
 		return found{}
 	}
@@ -51,7 +52,7 @@ const maxShared = 4 << 20
 // versions are old ones, and nobody takes it.
 func (c *Cache) keep(ctx context.Context, r *request, at found, data []byte, life time.Duration) {
 	life = life.Truncate(time.Millisecond)
-	if !c.cfg.Shared || !at.known || life <= 0 || len(data) > min(c.memory.most, maxShared) || !r.at.current() || c.fleet.full() {
+	if !c.cfg.Shared || r.local || !at.known || life <= 0 || len(data) > min(c.memory.most, maxShared) || !r.at.current() || c.fleet.full() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)

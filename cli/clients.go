@@ -42,6 +42,20 @@ func (c *clientsResetCmd) Run(ctx context.Context, s *session) error {
 	return s.showUpstream(func(client *sdk.Client) (*sdk.Upstream, error) { return client.ResetBreaker(ctx, c.Name) })
 }
 
+// Run has cached answers forgotten.
+func (c *clientsInvalidateCmd) Run(ctx context.Context, s *session) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	what := sdk.StaleAnswers{Key: c.Key, PathPrefix: c.PathPrefix, All: c.All}
+	if err := client.InvalidateAnswers(ctx, c.Name, what); err != nil {
+		return err
+	}
+	s.tell("no process answers with such answers of %s any more", c.Name)
+	return nil
+}
+
 func (s *session) showUpstream(fetch func(*sdk.Client) (*sdk.Upstream, error)) error {
 	client, err := s.connect()
 	if err != nil {
@@ -62,6 +76,7 @@ func (s *session) showUpstream(fetch func(*sdk.Client) (*sdk.Upstream, error)) e
 		{"limit", rateLimit(u.RateLimit)},
 		{"paused", until(u.PausedUntil)},
 		{"parked", strconv.Itoa(u.Parked)},
+		{"cache", fmt.Sprintf("%d hits, %d misses", u.Cache.Hits, u.Cache.Misses)},
 	}
 	if u.Health.Detail != "" {
 		rows = append(rows, []string{"detail", u.Health.Detail})

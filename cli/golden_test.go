@@ -133,6 +133,8 @@ func TestOutput(t *testing.T) {
 			`"pool":null,"breaker":{"state":"closed","failures":2,"open_until":null},"rate_limit":null,"paused_until":null,"parked":0}]}`}}, "", true},
 		{"clients-show", "clients show crm", 0, map[string][]string{"GET /v1/clients/crm": {"200 " + upstream("crm")}}, "", true},
 		{"clients-reset", "clients reset crm", 0, map[string][]string{"POST /v1/clients/crm/breaker/reset": {"200 " + upstream("crm")}}, "", false},
+		{"clients-invalidate", "clients invalidate crm --path-prefix /users", 0, map[string][]string{"POST /v1/clients/crm/cache/invalidate": {"204 "}}, "", false},
+		{"clients-invalidate-nothing", "clients invalidate crm", 2, nil, "", false},
 		{"clients-unknown", "clients reset crm", 1, map[string][]string{
 			"POST /v1/clients/crm/breaker/reset": {`404 {"status":404,"code":"not_found","detail":"there is no such thing, or it is no longer kept"}`},
 		}, "", false},

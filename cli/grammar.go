@@ -32,7 +32,7 @@ type grammar struct {
 	Queues     queuesCmd     `cmd:"" help:"List, pause and resume queues."`
 	Schedules  schedulesCmd  `cmd:"" help:"List, add, run, pause, resume and remove periodic jobs."`
 	Databases  databasesCmd  `cmd:"" help:"List the databases, or show one: health, connections, jobs that wait."`
-	Clients    clientsCmd    `cmd:"" help:"List the APIs that jobs call: health, circuit breakers, limits; close a circuit breaker."`
+	Clients    clientsCmd    `cmd:"" help:"List the APIs that jobs call: health, circuit breakers, limits; close a circuit breaker, forget cached answers."`
 	Workers    workersCmd    `cmd:"" help:"List the workers of the fleet."`
 	Kinds      kindsCmd      `cmd:"" help:"List the kinds of jobs that can be submitted."`
 	Bench      benchCmd      `cmd:"" help:"Measure the server: submissions, pick-up and throughput."`
@@ -215,6 +215,8 @@ type (
 		List  clientsListCmd  `cmd:"" default:"1" help:"List the clients; what clients does alone."`
 		Show  clientsShowCmd  `cmd:"" help:"Show all of one client."`
 		Reset clientsResetCmd `cmd:"" help:"Close a client's circuit breaker, and end a pause that it asked for."`
+
+		Invalidate clientsInvalidateCmd `cmd:"" help:"Forget a client's cached answers: under a key, below a path, or all."`
 	}
 	clientsListCmd struct{}
 	clientsShowCmd struct {
@@ -222,6 +224,12 @@ type (
 	}
 	clientsResetCmd struct {
 		Name string `arg:"" help:"The client."`
+	}
+	clientsInvalidateCmd struct {
+		Name       string `arg:"" help:"The client."`
+		Key        string `xor:"what" required:"" help:"Those that requests keep under this cache.key."`
+		PathPrefix string `xor:"what" required:"" help:"Those of this path and of all below it."`
+		All        bool   `xor:"what" required:"" help:"All of the client."`
 	}
 	kindsCmd   struct{}
 	versionCmd struct{}

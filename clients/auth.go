@@ -83,7 +83,7 @@ func (a Auth) problems() []problem {
 		need(ok, "auth."+settings[0], fmt.Sprintf("missing; auth type %s needs it", a.Type))
 	}
 	header := func(name, setting string) {
-		need(keyHeader(name), "auth."+setting, fmt.Sprintf("%q is not the name of a header that a signature may go into", name))
+		need(httpop.CredentialHeader(name), "auth."+setting, fmt.Sprintf("%q is not the name of a header that a signature may go into", name))
 	}
 	switch a.Type {
 	case AuthNone:
@@ -95,7 +95,7 @@ func (a Auth) problems() []problem {
 	case AuthAPIKey:
 		given(a.Key != nil, "key")
 		need(a.In == InHeader || a.In == InQuery, "auth.in", fmt.Sprintf("%q is not known; want header or query", a.In))
-		need(a.Name != "" && a.In == InQuery || keyHeader(a.Name), "auth.name", fmt.Sprintf("%q is not the name of a %s that a key may go into", a.Name, orDefault(a.In, InHeader)))
+		need(a.Name != "" && a.In == InQuery || httpop.CredentialHeader(a.Name), "auth.name", fmt.Sprintf("%q is not the name of a %s that a key may go into", a.Name, orDefault(a.In, InHeader)))
 	case AuthOAuth2:
 		u, err := url.Parse(a.TokenURL)
 		plain := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && u.Fragment == ""
@@ -119,12 +119,6 @@ func (a Auth) problems() []problem {
 		ps = append(ps, problem{"auth.type", fmt.Sprintf("%q is not known; want one of none, bearer, api_key, basic, oauth2, hmac, standard_webhooks, custom", a.Type)})
 	}
 	return ps
-}
-
-// keyHeader reports whether credentials may go into a header. Authorization is a
-// common place for them; it is no request's to set anyway.
-func keyHeader(name string) bool {
-	return httpop.AllowableHeader(name) || strings.EqualFold(name, "Authorization")
 }
 
 // reserved are the headers and query parameters that are the client's own.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/asyncops/asyncops/clients"
+	"github.com/asyncops/asyncops/clients/clientstest"
 	"github.com/asyncops/asyncops/httpop"
 )
 
@@ -45,6 +46,59 @@ func BenchmarkGet(b *testing.B) {
 			}
 		}
 		b.ReportMetric(took[0].Seconds()/took[1].Seconds(), "ratio")
+	})
+}
+
+// BenchmarkGetCached gets what is kept, and what an upstream answers after a
+// millisecond. ratio runs both in turn and reports how many of the kept ones
+// take as long as one of the others.
+func BenchmarkGetCached(b *testing.B) {
+	u := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		timer := time.NewTimer(time.Millisecond)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"id":7,"name":"Ada","email":"ada@example.com"}`)
+	}))
+	defer u.Close()
+	c := openBench(b, u.URL, func(cfg *clients.Config) { cfg.Cache.In = clientstest.NewCache(b) })
+	kept := httpop.Request{Method: "GET", Path: "/users/7", Cache: &httpop.Cache{Key: "user-7", TTL: time.Hour}}
+	sent := httpop.Request{Method: "GET", Path: "/users/7"}
+	get := func(b *testing.B, r httpop.Request, cached bool) {
+		b.Helper()
+		if resp, err := c.Do(b.Context(), r); err != nil || resp.Cached != cached {
+			b.Fatalf("Do = %+v, %v; want cached %t", resp, err, cached)
+		}
+	}
+	get(b, kept, false)
+	b.Run("cached", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			get(b, kept, true)
+		}
+	})
+	b.Run("sent", func(b *testing.B) {
+		for b.Loop() {
+			get(b, sent, false)
+		}
+	})
+	b.Run("ratio", func(b *testing.B) {
+		const more = 100 // of the kept ones for each of the others
+		var took [2]time.Duration
+		for b.Loop() {
+			began := time.Now()
+			get(b, sent, false)
+			took[0] += time.Since(began)
+			began = time.Now()
+			for range more {
+				get(b, kept, true)
+			}
+			took[1] += time.Since(began)
+		}
+		b.ReportMetric(more*took[0].Seconds()/took[1].Seconds(), "ratio")
 	})
 }
 
@@ -85,9 +139,13 @@ func bareGet(b *testing.B, base string) (get func() error, stop func()) {
 	}, transport.CloseIdleConnections
 }
 
-func openBench(b *testing.B, base string) *clients.Client {
+func openBench(b *testing.B, base string, edit ...func(*clients.Config)) *clients.Client {
 	b.Helper()
-	c, err := clients.Open(clients.Config{Name: "up", BaseURL: base, AllowNetworks: loopback, Pool: clients.Pool{MaxIdle: inFlight, MaxConnections: inFlight}}, slog.New(slog.DiscardHandler), nil)
+	cfg := clients.Config{Name: "up", BaseURL: base, AllowNetworks: loopback, Pool: clients.Pool{MaxIdle: inFlight, MaxConnections: inFlight}}
+	for _, f := range edit {
+		f(&cfg)
+	}
+	c, err := clients.Open(cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

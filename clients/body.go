@@ -26,6 +26,11 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 	if resp.ContentLength > limit {
 		return nil, errTooLarge
 	}
+	if length := resp.ContentLength; length >= 0 && length <= grownAhead && resp.Header.Get("Content-Encoding") == "" {
+		body := make([]byte, length) // as most answers are
+		_, err := io.ReadFull(resp.Body, body)
+		return body, err
+	}
 	wire := &countingReader{r: resp.Body}
 	content, coded, err := decode(resp.Header.Get("Content-Encoding"), wire)
 	if err != nil {

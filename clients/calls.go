@@ -74,6 +74,21 @@ func IdempotencyKey(key string) Option { return func(o *options) { o.request.Ide
 // Traceparent passes a trace context on (W3C Trace Context).
 func Traceparent(text string) Option { return func(o *options) { o.request.Traceparent = text } }
 
+// CacheFor has the answer to a Get kept, and taken from what is kept, for so
+// long; zero is as long as the upstream says, or else ResponseCache.TTL. Without
+// a cache in the Config it does nothing.
+func CacheFor(ttl time.Duration) Option { return func(o *options) { o.cache().TTL = ttl } }
+
+// CacheKey is CacheFor(0), under a key by which InvalidateCache finds the answer.
+func CacheKey(key string) Option { return func(o *options) { o.cache().Key = key } }
+
+func (o *options) cache() *httpop.Cache {
+	if o.request.Cache == nil {
+		o.request.Cache = &httpop.Cache{}
+	}
+	return o.request.Cache
+}
+
 // Subprotocols offers subprotocols to a Dial, in this order.
 func Subprotocols(names ...string) Option { return func(o *options) { o.subprotocols = names } }
 
@@ -178,5 +193,9 @@ func (c *Client) Dial(ctx context.Context, path string, with ...Option) (*Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return c.dial(ctx, o.request, o.subprotocols)
+	k, err := c.begin(o.request, httpop.Check(o.request, c.policy))
+	if err != nil {
+		return nil, err
+	}
+	return k.dial(ctx, o.subprotocols)
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/asyncops/asyncops/cache"
 	"github.com/asyncops/asyncops/httpop"
 	"github.com/asyncops/asyncops/job"
 )
@@ -37,9 +38,12 @@ type Client struct {
 	tokens    *tokens // nil but for AuthOAuth2
 	conns     pool
 	gate      Gate
+	space     *cache.Space // nil: nothing is kept
 	log       *slog.Logger
 	observer  Observer
 	closed    atomic.Bool
+
+	identities identities
 }
 
 // Open returns a Client of the upstream, having validated the Config. It
@@ -57,6 +61,9 @@ func Open(cfg Config, log *slog.Logger, observer Observer) (*Client, error) {
 	c := &Client{
 		cfg: cfg, base: base, dialled: base, policy: cfg.Policy(),
 		dialer: newDialer(cfg.AllowNetworks, cfg.Resolver), gate: cfg.Gate, log: log, observer: observer,
+	}
+	if cfg.Cache.In != nil {
+		c.space = cfg.Cache.In.Space(CacheSpace(cfg.Name))
 	}
 	if c.transport, err = newTransport(cfg, c.dialer, &c.conns); err != nil {
 		return nil, fmt.Errorf("clients: open %s: %w", cfg.Name, err)
@@ -108,17 +115,25 @@ func (c *Client) Name() string { return c.cfg.Name }
 // Policy is the Config's.
 func (c *Client) Policy() httpop.Policy { return c.policy }
 
-// Stats is the state of a client's connections.
+// Stats is the state of a client's connections and of its cache.
 type Stats struct {
 	InUse int
 	Idle  int
 	Max   int // Pool.MaxConnections
+
+	CacheHits   int64 // calls that were answered with what was kept, ever
+	CacheMisses int64 // calls for which it was looked for, and loaded anew
 }
 
-// Stats returns the connections as they are now.
+// Stats returns the connections as they are now, and what the cache was for.
 func (c *Client) Stats() Stats {
 	inUse := int(c.conns.inUse.Load())
-	return Stats{InUse: inUse, Idle: max(int(c.conns.open.Load())-inUse, 0), Max: c.cfg.Pool.MaxConnections}
+	s := Stats{InUse: inUse, Idle: max(int(c.conns.open.Load())-inUse, 0), Max: c.cfg.Pool.MaxConnections}
+	if c.space != nil {
+		kept := c.space.Stats()
+		s.CacheHits, s.CacheMisses = kept.Hits, kept.Misses
+	}
+	return s
 }
 
 // Health reports whether the upstream, or its proxy, takes connections: nil,

@@ -22,6 +22,8 @@ const (
 	DefaultMaxConnections = 100
 	DefaultIdleTimeout    = 90 * time.Second
 	DefaultMaxResponse    = 10 << 20
+	DefaultCacheTTL       = time.Hour
+	DefaultMaxBody        = 1 << 20
 
 	MaxMaxRetries = 100
 	MaxRedirects  = 10
@@ -74,6 +76,7 @@ type Config struct {
 	// MaxResponse bounds the decoded body of an answer, in bytes; zero means
 	// DefaultMaxResponse.
 	MaxResponse int64
+	Cache       ResponseCache
 	Protocol    Protocol // "" means ProtocolAuto
 	TLS         TLS
 	// Proxy is the URL of an HTTP, HTTPS or SOCKS5 proxy; "" means none, and
@@ -100,8 +103,8 @@ type Pool struct {
 type Idempotency struct {
 	Header string // "" means that it does not
 	Format Format // "" means FormatBare
-	// TTL is how long the upstream remembers a key; zero is not told. Do does
-	// not look at it: it is for who starts another attempt of the same job.
+	// TTL is how long the upstream remembers a key; zero is for ever. A request that
+	// may have been carried out longer ago is not sent again for its key alone.
 	TTL         time.Duration
 	OnAmbiguous OnAmbiguous // "" means OnAmbiguousUnknown
 }
@@ -113,6 +116,8 @@ func (c Config) withDefaults() Config {
 	c.Pool.MaxConnections = orDefault(c.Pool.MaxConnections, DefaultMaxConnections)
 	c.Pool.IdleTimeout = orDefault(c.Pool.IdleTimeout, DefaultIdleTimeout)
 	c.MaxResponse = orDefault(c.MaxResponse, DefaultMaxResponse)
+	c.Cache.TTL = orDefault(c.Cache.TTL, DefaultCacheTTL)
+	c.Cache.MaxBody = orDefault(c.Cache.MaxBody, DefaultMaxBody)
 	c.Protocol = orDefault(c.Protocol, ProtocolAuto)
 	c.Idempotency.Format = orDefault(c.Idempotency.Format, FormatBare)
 	c.Idempotency.OnAmbiguous = orDefault(c.Idempotency.OnAmbiguous, OnAmbiguousUnknown)
@@ -167,6 +172,8 @@ func (c Config) Validate() error {
 	within(bad, "pool.max_connections", c.Pool.MaxConnections, 1, 1<<20)
 	within(bad, "pool.idle_timeout", c.Pool.IdleTimeout, 1, 24*time.Hour)
 	within(bad, "max_response", c.MaxResponse, 1, 1<<31)
+	within(bad, "cache.ttl", c.Cache.TTL, 1, 10*365*24*time.Hour)
+	within(bad, "cache.max_body", c.Cache.MaxBody, 1, 1<<31)
 	within(bad, "redirects", c.Redirects, 0, MaxRedirects)
 	within(bad, "idempotency.ttl", c.Idempotency.TTL, 0, 10*365*24*time.Hour)
 	for _, name := range c.AllowHeaders {

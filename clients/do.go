@@ -29,21 +29,25 @@ const maxRetryDelay = 10 * time.Second
 // ErrTimeout, ErrDeadline, ErrDraining), but for a request that may have been
 // carried out and is not repeatable: its class is ambiguous whatever the cause.
 func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, error) {
-	if c.closed.Load() {
-		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
-	}
-	if err := c.check(r); err != nil {
+	k, err := c.begin(r, httpop.Check(r, c.policy))
+	if err != nil {
 		return nil, err
 	}
-	target, err := httpop.Join(c.base, r.Path, r.Query)
-	if err != nil {
-		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	if k.mayBeKept() {
+		ctx, cancel := k.within(ctx)
+		defer cancel()
+		return k.cached(ctx)
 	}
-	k := newCall(c, r, target)
-	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
-	defer cancel()
+	resp, err := k.do(ctx)
+	k.changed(resp)
+	return resp, err
+}
+
+// do sends the request, and again as the package's table says.
+func (k *call) do(ctx context.Context) (*httpop.Response, error) {
 	resp, failure := k.run(ctx)
 	if failure != nil {
+		k.tellDoubt(failure, k.request.Method)
 		failure.Summary = k.summary()
 		return nil, failure
 	}
@@ -61,16 +65,32 @@ type call struct {
 	secrets   []string // of the send
 	renewed   bool     // credentials that the upstream refused were replaced
 	began     time.Time
+	sent      time.Time // the last send
 	sends     int
 	statuses  []int
+	old       *kept     // whether it holds is asked; nil: nothing
+	doubt     time.Time // when the request was first sent and may have been carried out; zero: never
 }
 
-func newCall(c *Client, r httpop.Request, target *url.URL) *call {
-	k := &call{Client: c, request: r, id: r.IdempotencyKey, target: target, began: time.Now()}
-	if k.id == "" {
+// begin is a call of a request, of which faults are what Check says.
+func (c *Client) begin(r httpop.Request, faults []job.FieldError) (*call, error) {
+	if c.closed.Load() {
+		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
+	}
+	target, err := c.target(r, faults)
+	if err != nil {
+		return nil, err
+	}
+	k := &call{Client: c, request: r, id: r.IdempotencyKey, target: target, began: time.Now(), doubt: r.DoubtSince}
+	if k.id == "" && c.cfg.Auth.Type == AuthStandardWebhooks { // nobody else looks at it
 		k.id = rand.Text()
 	}
-	return k
+	return k, nil
+}
+
+// within is the context of the call, or of one send of it.
+func (k *call) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithDeadlineCause(ctx, k.began.Add(k.timeout()), errCallTimeout)
 }
 
 func (k *call) timeout() time.Duration {
@@ -87,11 +107,11 @@ type verdict struct {
 	moved   bool // target or credentials have changed: another request, no repetition
 }
 
-func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
+func (k *call) run(parent context.Context) (*httpop.Response, *job.Failure) {
 	var waits *backoff.ExponentialBackOff // most calls need none
 	var before *job.Failure
 	for retries := 0; ; {
-		resp, v := k.try(ctx, before)
+		resp, v := k.try(parent, before)
 		switch {
 		case v == nil:
 			return resp, nil
@@ -112,24 +132,40 @@ func (k *call) run(ctx context.Context) (*httpop.Response, *job.Failure) {
 		if v.failure.Class == job.ClassThrottled && v.failure.RetryAfter > maxPauseInPlace {
 			return nil, v.failure
 		}
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
-			return nil, v.failure
+		if f := k.rest(parent, delay, v.failure); f != nil {
+			return nil, f
 		}
-		k.log.DebugContext(ctx, "sending again", "client", k.cfg.Name, "method", k.request.Method,
+		k.log.DebugContext(parent, "sending again", "client", k.cfg.Name, "method", k.request.Method,
 			"code", v.failure.Code, "sends", k.sends, "delay", delay)
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, k.interrupted(ctx, v.failure.Err)
-		}
+	}
+}
+
+// rest waits between two sends. It answers with what the call ends with instead,
+// after the failure before.
+func (k *call) rest(parent context.Context, delay time.Duration, before *job.Failure) *job.Failure {
+	ctx, cancel := k.within(parent)
+	defer cancel()
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
+		return before
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return k.interrupted(ctx, before.Err)
 	}
 }
 
 // try sends the request once, if the gate lets it. before is how the call's last
 // send failed; nil for none.
-func (k *call) try(ctx context.Context, before *job.Failure) (*httpop.Response, *verdict) {
+func (k *call) try(parent context.Context, before *job.Failure) (*httpop.Response, *verdict) {
+	if f := k.forgotten(k.request.Method); f != nil {
+		return nil, final(f)
+	}
+	ctx, cancel := k.within(parent)
+	defer cancel()
 	pass, err := k.gate.Enter(ctx)
 	if err != nil {
 		return nil, k.refused(ctx, err, before)
@@ -137,12 +173,8 @@ func (k *call) try(ctx context.Context, before *job.Failure) (*httpop.Response, 
 	sign := SignNone
 	defer func() { pass.Done(sign) }()
 	began := time.Now()
-	x, err := k.send(ctx, func(ctx context.Context) (*http.Request, error) {
-		req := k.build(ctx, k.request, k.target)
-		secrets, err := k.signer.sign(req, message{id: k.id, body: k.request.Body, at: began})
-		k.secrets = secrets
-		return req, err
-	})
+	k.sent = began
+	x, err := k.send(ctx, cancel)
 	defer x.finish()
 	if x.reached() {
 		k.sends++
@@ -179,21 +211,43 @@ func (c *Client) Repeatable(method string, keyed bool) bool {
 	return httpop.Safe(method) || keyed && c.cfg.Idempotency.Header != "" || c.cfg.Idempotency.OnAmbiguous == OnAmbiguousRetry
 }
 
+// asksWhetherOldHolds reports whether the request has conditions. Those of an
+// answer say nothing about where a redirect leads.
+func (k *call) asksWhetherOldHolds() bool { return k.old != nil && k.redirects == 0 }
+
+func (k *call) addConditions(req *http.Request) {
+	if k.asksWhetherOldHolds() {
+		for name, value := range k.old.conditions() {
+			req.Header.Set(name, value)
+		}
+	}
+}
+
 func (k *call) expected(status int) bool {
+	if status == http.StatusNotModified && k.asksWhetherOldHolds() {
+		return true
+	}
 	if len(k.request.Expect) == 0 {
 		return status >= 200 && status <= 299
 	}
 	return slices.Contains(k.request.Expect, status)
 }
 
+// summary is a Response's Summary. Every call has one, so it is not left to
+// reflection.
 func (k *call) summary() []byte {
-	// The fields cannot fail to marshal.
-	text, _ := json.Marshal(struct {
-		Method     string `json:"method"`
-		Path       string `json:"path"`
-		Statuses   []int  `json:"statuses,omitempty"`
-		Sends      int    `json:"sends"`
-		DurationMS int64  `json:"duration_ms"`
-	}{k.request.Method, k.request.Path, k.statuses, k.sends, time.Since(k.began).Milliseconds()})
-	return text
+	path, _ := json.Marshal(k.request.Path) // a string cannot fail
+	text := append(make([]byte, 0, 96+len(path)), `{"method":"`...)
+	text = append(append(text, k.request.Method...), `","path":`...)
+	text = append(text, path...)
+	for i, status := range k.statuses {
+		text = append(text, map[bool]string{true: `,"statuses":[`, false: `,`}[i == 0]...)
+		text = strconv.AppendInt(text, int64(status), 10)
+	}
+	if len(k.statuses) > 0 {
+		text = append(text, ']')
+	}
+	text = strconv.AppendInt(append(text, `,"sends":`...), int64(k.sends), 10)
+	text = strconv.AppendInt(append(text, `,"duration_ms":`...), time.Since(k.began).Milliseconds(), 10)
+	return append(text, '}')
 }

@@ -21,6 +21,10 @@
 // not let out soon fails as throttled, and its job waits elsewhere.
 //
 // Repeatable is a request whose method is idempotent, whose upstream honours
-// the idempotency key it carries, or whose upstream's configuration says
-// on_ambiguous: retry.
+// the idempotency key it carries and has not forgotten it (Idempotency.TTL), or
+// whose upstream's configuration says on_ambiguous: retry.
+//
+// An answer that is kept is given out before the gate is asked (ResponseCache),
+// and a call that may have changed something makes stale what is kept of its
+// path before it returns.
 package clients

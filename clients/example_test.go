@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/asyncops/asyncops/cache"
 	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/clients/clientstest"
 	"github.com/asyncops/asyncops/httpop"
@@ -68,6 +69,51 @@ func demo() (*clientstest.Upstream, *clients.Client, error) {
 		Name: "crm", BaseURL: upstream.URL(), AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	}, slog.New(slog.DiscardHandler), nil)
 	return upstream, crm, err
+}
+
+// An answer that is kept is given out until somebody changes what it is about.
+func ExampleCacheFor() {
+	upstream, err := clientstest.Start(clientstest.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer upstream.Close()
+	upstream.On("/rates", clientstest.Answer(200, `{"eur":1.07}`), clientstest.Answer(200, `{"eur":1.08}`))
+	kept, err := cache.Open(cache.Config{}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer kept.Close()
+	crm, err := clients.Open(clients.Config{
+		Name: "crm", BaseURL: upstream.URL(), AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Cache: clients.ResponseCache{In: kept},
+	}, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer crm.Close()
+
+	read := func() {
+		resp, err := crm.Get(context.Background(), "/rates", clients.CacheFor(10*time.Minute))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(string(resp.Body), resp.Cached)
+	}
+	read()
+	read()
+	if err := crm.InvalidateCache(clients.Stale{PathPrefix: "/rates"}); err != nil {
+		fmt.Println(err)
+	}
+	read()
+	// Output:
+	// {"eur":1.07} false
+	// {"eur":1.07} true
+	// {"eur":1.08} false
 }
 
 func ExampleClient_Get() {

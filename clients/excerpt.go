@@ -17,7 +17,7 @@ const (
 // control characters, no secret that was sent, at most maxExcerpt bytes. An
 // upstream that drips does not hold it up.
 func (k *call) excerpt(x *exchange) string {
-	stop := time.AfterFunc(excerptWait, func() { x.cancel(errTooLarge) })
+	stop := time.AfterFunc(excerptWait, x.cancel)
 	defer stop.Stop()
 	secrets := newRedactor(k.secrets)
 	limit := 16*maxExcerpt + 2*secrets.longest

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/asyncops/asyncops/httpop"
@@ -16,18 +18,17 @@ import (
 // close code, honours the idempotency key of the handshake, or its
 // configuration says on_ambiguous: retry.
 func (c *Client) Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Transcript, error) {
-	if fields := httpop.CheckExchange(e, c.policy); len(fields) > 0 {
-		err := &job.InvalidError{Fields: fields}
-		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	k, err := c.begin(e.Handshake(), httpop.CheckExchange(e, c.policy))
+	if err != nil {
+		return nil, err
 	}
-	began := time.Now()
-	timeout := c.cfg.Timeout
-	if e.Timeout > 0 {
-		timeout = e.Timeout
+	sends := slices.ContainsFunc(e.Steps, func(s httpop.Step) bool { return s.Send != nil })
+	if f := k.forgotten(http.MethodPost); sends && f != nil {
+		return nil, f
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errCallTimeout)
+	ctx, cancel := k.within(ctx)
 	defer cancel()
-	conn, err := c.dial(ctx, e.Handshake(), e.Subprotocols)
+	conn, err := k.dial(ctx, e.Subprotocols)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func (c *Client) Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Trans
 	if failure == nil {
 		t.CloseCode = conn.Close(ctx)
 	}
-	t.Duration = time.Since(began)
+	t.Duration = time.Since(k.began)
 	// The fields cannot fail to marshal.
 	t.Summary, _ = json.Marshal(struct {
 		Path       string `json:"path"`
@@ -48,6 +49,12 @@ func (c *Client) Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Trans
 		DurationMS int64  `json:"duration_ms"`
 	}{e.Path, sent, len(t.Received), t.Skipped, t.CloseCode, t.Duration.Milliseconds()})
 	if failure != nil {
+		if conn.sent.Load() {
+			k.inDoubt()
+		}
+		if sends {
+			k.tellDoubt(failure, http.MethodPost)
+		}
 		failure.Summary = t.Summary
 		return nil, failure
 	}

@@ -75,7 +75,7 @@ func (k *call) unansweredSign(ctx context.Context, x *exchange, err error, began
 	switch {
 	case x.unsigned, unsigned, errors.Is(err, errDialDenied):
 		return SignNone
-	case ctx.Err() == nil:
+	case !x.ended(ctx):
 		return SignIll
 	case x.pooled(): // its own calls have kept it from being asked
 		return SignNone

@@ -16,6 +16,12 @@ import (
 // userAgent is sent unless allow_headers lets requests say another.
 const userAgent = "asyncops"
 
+// What nearly every request has, which nobody changes in place.
+var (
+	sentUserAgent      = []string{userAgent}
+	sentAcceptEncoding = []string{acceptEncoding}
+)
+
 // Preview is a request as it would be sent, without secrets.
 type Preview struct {
 	Method  string
@@ -28,12 +34,9 @@ type Preview struct {
 // credential, and sends nothing. A request that Check refuses answers a
 // *job.Failure with code invalid.
 func (c *Client) DryRun(r httpop.Request) (*Preview, error) {
-	if err := c.check(r); err != nil {
-		return nil, err
-	}
-	target, err := httpop.Join(c.base, r.Path, r.Query)
+	target, err := c.target(r, httpop.Check(r, c.policy))
 	if err != nil {
-		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+		return nil, err
 	}
 	req := c.build(context.Background(), r, target)
 	c.signer.preview(req, message{id: orDefault(r.IdempotencyKey, hiddenID), body: r.Body, at: time.Now()})
@@ -45,13 +48,17 @@ func (c *Client) DryRun(r httpop.Request) (*Preview, error) {
 	}, nil
 }
 
-func (c *Client) check(r httpop.Request) error {
-	fields := httpop.Check(r, c.policy)
-	if len(fields) == 0 {
-		return nil
+// target is the URL of a request, of which faults are what Check says.
+func (c *Client) target(r httpop.Request, faults []job.FieldError) (*url.URL, error) {
+	if len(faults) > 0 {
+		err := &job.InvalidError{Fields: faults}
+		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
 	}
-	err := &job.InvalidError{Fields: fields}
-	return c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	u, err := httpop.Join(c.base, r.Path, r.Query)
+	if err != nil {
+		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
+	}
+	return u, nil
 }
 
 // hiddenID stands for the id of a message that has none yet.
@@ -64,7 +71,7 @@ func (c *Client) build(ctx context.Context, r httpop.Request, target *url.URL) *
 	req := (&http.Request{
 		Method: r.Method, URL: &u, Host: u.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"User-Agent": {userAgent}},
+		Header: http.Header{"User-Agent": sentUserAgent},
 		Body:   http.NoBody,
 	}).WithContext(ctx)
 	for name, value := range r.Headers {
@@ -79,7 +86,7 @@ func (c *Client) build(ctx context.Context, r httpop.Request, target *url.URL) *
 	// Part of a file must come as it is, and HEAD makes some servers send a
 	// compressed body.
 	if r.Method != http.MethodHead && req.Header.Get("Range") == "" {
-		req.Header.Set("Accept-Encoding", acceptEncoding)
+		req.Header["Accept-Encoding"] = sentAcceptEncoding
 	}
 	if r.Traceparent != "" {
 		req.Header.Set("Traceparent", r.Traceparent)
@@ -100,7 +107,21 @@ func (c *Client) formatKey(key string) string {
 func flatten(h http.Header) map[string]string {
 	flat := make(map[string]string, len(h))
 	for name, values := range h {
-		flat[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
+		flat[lowerName(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD") // one is not copied
 	}
 	return flat
+}
+
+// lowerNames are those of headers that nearly every answer has.
+var lowerNames = map[string]string{
+	"Age": "age", "Cache-Control": "cache-control", "Connection": "connection", "Content-Encoding": "content-encoding",
+	"Content-Length": "content-length", "Content-Type": "content-type", "Date": "date", "Etag": "etag", "Expires": "expires",
+	"Last-Modified": "last-modified", "Server": "server", "Vary": "vary",
+}
+
+func lowerName(name string) string {
+	if lower, ok := lowerNames[name]; ok {
+		return lower
+	}
+	return strings.ToLower(name)
 }

@@ -10,9 +10,6 @@ import (
 	"sync"
 )
 
-// errResend stops net/http from sending a request again by itself.
-var errResend = errors.New("the connection was lost before an answer came")
-
 // exchange is one send: a request, its connection, its answer. finish ends it.
 //
 // net/http's Transport repeats a request on its own when a kept connection
@@ -25,34 +22,37 @@ var errResend = errors.New("the connection was lost before an answer came")
 // context that has ended.
 type exchange struct {
 	client *Client
-	cancel context.CancelCauseFunc
+	cancel context.CancelFunc
 	resp   *http.Response
 
 	unsigned bool // the request was not made, let alone sent
 
-	mu        sync.Mutex
-	dialled   bool         // guarded by mu: a connection was begun for this send, or got
-	conn      *trackedConn // guarded by mu
-	http2     bool         // guarded by mu
-	written   int64        // guarded by mu: conn's bytes when this send got it
-	read      int64        // guarded by mu
-	headers   bool         // guarded by mu: the headers were handed to conn
-	firstByte bool         // guarded by mu
+	mu      sync.Mutex
+	dialled bool         // guarded by mu: a connection was begun for this send, or got
+	refused bool         // guarded by mu: net/http was kept from sending it again
+	conn    *trackedConn // guarded by mu
+	http2   bool         // guarded by mu
+	written int64        // guarded by mu: conn's bytes when this send got it
+	read    int64        // guarded by mu
+	headers bool         // guarded by mu: the headers were handed to conn
 }
 
-// send puts the request on the wire at most once. Whatever the error, the
-// caller must call finish, and close the answer's body before that.
-func (c *Client) send(ctx context.Context, build func(context.Context) (*http.Request, error)) (*exchange, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// send puts the call's request on the wire at most once, under a ctx that cancel
+// ends. Whatever the error, the caller must call finish, and close the answer's
+// body before that.
+func (k *call) send(ctx context.Context, cancel context.CancelFunc) (*exchange, error) {
+	c := k.Client
 	x := &exchange{client: c, cancel: cancel}
-	req, err := build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:              func(string) { x.refuseResend() },
-		DNSStart:             func(httptrace.DNSStartInfo) { x.dials() },
-		ConnectStart:         func(string, string) { x.dials() },
-		GotConn:              func(info httptrace.GotConnInfo) { x.gotConn(info.Conn) },
-		WroteHeaders:         x.wroteHeaders,
-		GotFirstResponseByte: x.gotFirstByte,
-	}))
+	req := k.build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { x.refuseResend() },
+		DNSStart:     func(httptrace.DNSStartInfo) { x.dials() },
+		ConnectStart: func(string, string) { x.dials() },
+		GotConn:      func(info httptrace.GotConnInfo) { x.gotConn(info.Conn) },
+		WroteHeaders: x.wroteHeaders,
+	}), k.request, k.target)
+	k.addConditions(req)
+	secrets, err := k.signer.sign(req, message{id: k.id, body: k.request.Body, at: k.sent})
+	k.secrets = secrets
 	if err != nil {
 		x.unsigned = true
 		return x, err
@@ -62,7 +62,7 @@ func (c *Client) send(ctx context.Context, build func(context.Context) (*http.Re
 }
 
 func (x *exchange) finish() {
-	x.cancel(context.Canceled)
+	x.cancel()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.releaseLocked()
@@ -79,10 +79,20 @@ func (x *exchange) refuseResend() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.reachedLocked() {
-		x.cancel(errResend)
+		x.refused = true
+		x.cancel()
 		return true
 	}
 	return false
+}
+
+// ended reports whether ctx, under which the request was sent, has been ended by
+// others than this send itself.
+func (x *exchange) ended(ctx context.Context) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	own := x.refused && errors.Is(context.Cause(ctx), context.Canceled)
+	return ctx.Err() != nil && !own
 }
 
 // dials notes that the send has come to the network: it does not wait any more
@@ -113,7 +123,7 @@ func (x *exchange) gotConn(conn net.Conn) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.releaseLocked()
-	x.http2, x.headers, x.firstByte = http2, false, false
+	x.http2, x.headers = http2, false
 	if x.conn = tracked(conn); x.conn != nil {
 		x.conn.acquire()
 		x.written, x.read = x.conn.written.Load(), x.conn.read.Load()
@@ -124,12 +134,6 @@ func (x *exchange) wroteHeaders() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.headers = true
-}
-
-func (x *exchange) gotFirstByte() {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.firstByte = true
 }
 
 // reached reports whether the upstream may have got the request. With HTTP/1
@@ -151,7 +155,7 @@ func (x *exchange) reachedLocked() bool {
 func (x *exchange) headersTooLarge() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.resp == nil && x.firstByte && !x.http2 && x.conn != nil && x.conn.read.Load()-x.read >= maxHeaderBytes
+	return x.resp == nil && !x.http2 && x.conn != nil && x.conn.read.Load()-x.read >= maxHeaderBytes
 }
 
 func (c *Client) http2(conn net.Conn) bool {

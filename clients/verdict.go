@@ -15,6 +15,9 @@ import (
 // unanswered judges a send that brought no answer.
 func (k *call) unanswered(ctx context.Context, x *exchange, err error) *verdict {
 	reached := x.reached()
+	if reached {
+		k.inDoubt()
+	}
 	if unsigned, ok := errors.AsType[*authError](err); ok {
 		f := k.failure(unsigned.class, unsigned.code, unsigned.message, err)
 		f.RetryAfter = unsigned.retryAfter
@@ -29,7 +32,7 @@ func (k *call) unanswered(ctx context.Context, x *exchange, err error) *verdict 
 	case reached && !k.repeatable():
 		return final(k.failure(job.ClassAmbiguous, job.CodeAmbiguous,
 			"the request was sent and no answer came: it may have been carried out", err))
-	case ctx.Err() != nil:
+	case x.ended(ctx):
 		f := k.interrupted(ctx, err)
 		if f.Code == job.CodeTimeout && errors.Is(err, errTokenAwaited) {
 			f.Message = fmt.Sprintf("client %s: %v", k.cfg.Name, errTokenAwaited)
@@ -58,8 +61,11 @@ func (k *call) answered(ctx context.Context, x *exchange) (*httpop.Response, *ve
 			class = job.ClassAmbiguous
 		}
 	}
-	if class == job.ClassAmbiguous && k.repeatable() {
-		class = job.ClassRetryable
+	if class == job.ClassAmbiguous {
+		k.inDoubt()
+		if k.repeatable() {
+			class = job.ClassRetryable
+		}
 	}
 	f := k.failure(class, job.CodeUpstreamStatus, fmt.Sprintf("it answered %d", status), nil)
 	switch class {

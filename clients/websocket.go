@@ -36,19 +36,10 @@ type Conn struct {
 	ended      sync.Once
 }
 
-func (c *Client) dial(ctx context.Context, r httpop.Request, subprotocols []string) (*Conn, error) {
-	if c.closed.Load() {
-		return nil, c.failure(job.ClassRetryable, job.CodeInternal, "it is closed", nil)
-	}
-	if err := c.check(r); err != nil {
-		return nil, err
-	}
-	target, err := httpop.Join(c.base, r.Path, r.Query)
-	if err != nil {
-		return nil, c.failure(job.ClassPermanent, job.CodeInvalid, err.Error(), err)
-	}
-	r.Expect = []int{http.StatusSwitchingProtocols}
-	k := newCall(c, r, target)
+// dial is the call of a handshake.
+func (k *call) dial(ctx context.Context, subprotocols []string) (*Conn, error) {
+	c := k.Client
+	k.request.Expect = []int{http.StatusSwitchingProtocols}
 	ctx, cancel := context.WithTimeoutCause(ctx, k.timeout(), errCallTimeout)
 	defer cancel()
 	for {
@@ -57,7 +48,7 @@ func (c *Client) dial(ctx context.Context, r httpop.Request, subprotocols []stri
 		case v == nil:
 			ws.SetReadLimit(c.cfg.MaxResponse)
 			c.conns.inUse.Add(1)
-			return &Conn{client: c, ws: ws, repeatable: c.Repeatable(http.MethodPost, r.IdempotencyKey != "")}, nil
+			return &Conn{client: c, ws: ws, repeatable: c.Repeatable(http.MethodPost, k.request.IdempotencyKey != "")}, nil
 		case !v.moved:
 			v.failure.Summary = k.summary()
 			return nil, v.failure
@@ -75,6 +66,7 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 	sign := SignNone
 	defer func() { pass.Done(sign) }()
 	began := time.Now()
+	k.sent = began
 	req := k.build(ctx, k.request, k.target)
 	req.Header.Del("Accept-Encoding")
 	secrets, err := k.signer.sign(req, message{id: k.id, at: began})
@@ -83,7 +75,7 @@ func (k *call) upgrade(ctx context.Context, subprotocols []string) (*websocket.C
 		k.observe(string(v.failure.Code), began)
 		return nil, v
 	}
-	x := &exchange{client: k.Client, cancel: func(error) {}}
+	x := &exchange{client: k.Client, cancel: func() {}}
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart:     func(httptrace.DNSStartInfo) { x.dials() },
 		ConnectStart: func(string, string) { x.dials() },

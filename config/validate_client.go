@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/asyncops/asyncops/httpop"
 )
 
 func (v *validator) client(path, name string, c Client) {
@@ -20,10 +22,10 @@ func (v *validator) client(path, name string, c Client) {
 		v.problem(path+".pool.max_idle", "is more than max_connections (%d); lower it, or raise the other", c.Pool.MaxConnections)
 	}
 	if header := c.Idempotency.Header; header != "" {
-		v.header(path+".idempotency.header", header)
+		v.header(path+".idempotency.header", header, httpop.AllowableHeader)
 	}
 	for i, header := range c.AllowHeaders {
-		v.header(indexPath(path+".allow_headers", i), header)
+		v.header(indexPath(path+".allow_headers", i), header, httpop.AllowableHeader)
 	}
 	v.auth(path+".auth", c.Auth)
 }
@@ -41,20 +43,13 @@ func (v *validator) baseURL(setting, text string) {
 	}
 }
 
-// reservedHeaders belong to the connection or to the request's framing.
-var reservedHeaders = []string{
-	"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "keep-alive",
-	"proxy-authorization", "proxy-connection", "expect",
-}
-
-const headerMarks = "!#$%&'*+-.^_`|~"
-
-func (v *validator) header(setting, name string) {
+// header refuses the names that may is not for: httpop knows them.
+func (v *validator) header(setting, name string, may func(name string) bool) {
 	switch {
-	case name == "" || !madeOf(name, lower+upper+digits+headerMarks):
+	case !httpop.HeaderName(name):
 		v.problem(setting, "is not the name of a header; write it like X-Request-Source")
-	case slices.Contains(reservedHeaders, strings.ToLower(name)):
-		v.problem(setting, "is %s, which belongs to the connection; remove it", name)
+	case !may(name):
+		v.problem(setting, "is %s, which the client sets itself; name another, or remove it", name)
 	}
 }
 
@@ -92,7 +87,7 @@ func (v *validator) auth(path string, a Auth) {
 		v.url(path+".token_url", a.TokenURL, "https", "http")
 	}
 	if a.Type == AuthTypeAPIKey && a.In != "query" && a.Name != "" {
-		v.header(path+".name", a.Name)
+		v.header(path+".name", a.Name, httpop.CredentialHeader)
 	}
 	if a.Type == AuthTypeHMAC {
 		v.hmac(path, a)
@@ -104,10 +99,10 @@ func (v *validator) auth(path string, a Auth) {
 
 func (v *validator) hmac(path string, a Auth) {
 	if a.Header != "" {
-		v.header(path+".header", a.Header)
+		v.header(path+".header", a.Header, httpop.CredentialHeader)
 	}
 	if a.TimestampHeader != "" {
-		v.header(path+".timestamp_header", a.TimestampHeader)
+		v.header(path+".timestamp_header", a.TimestampHeader, httpop.CredentialHeader)
 	}
 }
 

@@ -52,7 +52,8 @@ type executor struct {
 	sealAgain time.Duration            // WorkerConfig.SealInterval
 	slots     *slots
 	bulkheads bulkheads
-	shown     *progress // nil shows none
+	shown     *progress   // nil shows none
+	notes     NotesLedger // nil keeps none
 
 	mu      sync.Mutex
 	running map[runID]context.CancelCauseFunc // guarded by mu
@@ -222,11 +223,19 @@ func (e *executor) attempt(parent context.Context, j *job.Job) job.Outcome {
 		ctx = job.WithProgress(ctx, func(p job.Progress) { e.shown.report(run, p) })
 		defer e.shown.settle(ctx, run)
 	}
+	book := &notebook{ledger: e.notes, run: runID{j.ID, j.Epoch}}
+	if e.notes != nil {
+		ctx = job.WithNotebook(ctx, book)
+	}
+	o := job.Outcome{State: job.Completed}
 	result, err := e.call(ctx, j)
 	if err == nil {
-		return job.Outcome{State: job.Completed, Result: result.Value, Summary: result.Summary}
+		o.Result, o.Summary = result.Value, result.Summary
+	} else {
+		o = e.failed(parent, j, asFailure(j, err), context.Cause(ctx))
 	}
-	return e.failed(parent, j, asFailure(j, err), context.Cause(ctx))
+	o.Noted = book.used.Load()
+	return o
 }
 
 // call runs the handler and turns a panic into an error.

@@ -30,6 +30,7 @@ type WorkerLedger interface {
 type RunLedger interface {
 	FinishLedger
 	ProgressLedger
+	NotesLedger
 }
 
 // DefaultSealInterval is the SealInterval of a worker that does not set one.
@@ -123,7 +124,7 @@ func NewWorker(cfg WorkerConfig, ledger WorkerLedger, broker *Broker, bus *Bus, 
 	w.lease.pools = cfg.PoolsFunc
 	w.exec.holds = w.lease.holds
 	w.shown = newProgress(ledger, log)
-	w.exec.shown = w.shown
+	w.exec.shown, w.exec.notes = w.shown, ledger
 	return w, nil
 }
 

@@ -87,3 +87,66 @@ func TestBatchGoesOn(t *testing.T) {
 	dev.Terminate()
 	dev.WaitExit(startTimeout)
 }
+
+// A batch whose worker is killed in the middle goes on from what it has noted:
+// nothing that may not be sent again is, and what nobody can tell about ends the
+// job for a person once the rest is done.
+func TestBatchOfAKilledWorker(t *testing.T) {
+	t.Parallel()
+	u := startUpstream(t)
+	s := newSystem(t, "sqlite:ledger.db", "none", "sqlite:target.db")
+	s.upstream(u)
+	s.section("clients", "up")["idempotency"] = object{}
+	start := func() *testkit.Process {
+		t.Helper()
+		p := s.start("cmd/asyncops", "dev")
+		p.WaitHealthy(startTimeout, s.url+"/readyz")
+		return p
+	}
+	dev := start()
+	const quick, held, later = 8, "/held", "/later"
+	var requests []object
+	for i := range quick {
+		requests = append(requests, object{"method": "POST", "path": fmt.Sprintf("/quick/%d", i), "body": object{"n": i}})
+	}
+	for _, path := range []string{held, later} {
+		requests = append(requests, object{"method": "POST", "path": path, "body": object{}})
+	}
+	u.hold(held)
+	id := s.submit(t, object{"kind": "http.batch", "timeout": "5m", "args": object{"client": "up", "max_concurrent": 1, "requests": requests}}).ID
+	testkit.Eventually(t, time.Minute, 10*time.Millisecond, func() error {
+		if len(u.received(held)) == 0 {
+			return fmt.Errorf("%s has not been sent", held)
+		}
+		return nil
+	})
+	dev.Kill()
+	u.release(held)
+	dev = start()
+	s.awaitState(t, 2*time.Minute, id, "unknown")
+	var j struct {
+		Crashes int
+		Error   struct{ Code string }
+		Result  struct {
+			Responses []struct {
+				Status int
+				Error  struct{ Code string }
+			}
+			Succeeded, Failed int
+		}
+	}
+	if err := s.read(t.Context(), "/v1/jobs/"+id, &j); err != nil {
+		t.Fatal(err)
+	}
+	if j.Error.Code != "ambiguous" || j.Crashes != 1 || j.Result.Succeeded != quick+1 || j.Result.Failed != 1 || j.Result.Responses[quick].Error.Code != "ambiguous" {
+		t.Errorf("job = %+v, want all but the held request answered, and that ambiguous", j)
+	}
+	for _, r := range requests {
+		path := r["path"].(string) //nolint:forcetypeassert // as set above
+		if sends := len(u.received(path)); sends != 1 {
+			t.Errorf("%s was sent %d times, want once", path, sends)
+		}
+	}
+	dev.Terminate()
+	dev.WaitExit(startTimeout)
+}

@@ -332,3 +332,25 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// What a process takes from its share for jobs that are not there it gives back,
+// once.
+func TestShareIsGivenBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := newFleet(t, &witness{}, nil, 1, crm(fleet.Breaker{}, fleet.RateLimit{Requests: 1, Per: time.Hour, Burst: 4})).Upstream("crm")
+		admit := func(n, want int) []*fleet.Pass {
+			t.Helper()
+			passes, _ := u.Admit(t.Context(), n)
+			if len(passes) != want {
+				t.Fatalf("Admit(%d) = %d passes, want %d", n, len(passes), want)
+			}
+			return passes
+		}
+		passes := admit(9, 4)
+		admit(9, 0)
+		fleet.Return(passes[1:])
+		fleet.Return(passes[1:])
+		admit(9, 3)
+	})
+}

@@ -14,6 +14,7 @@ type grant struct {
 	again     time.Duration // until it is worth asking for more, if these are fewer than asked for
 	available int           // that could go out at once, before these
 	mark      string        // of the shared limit after these; to give them back
+	share     bool          // they are of this process's share
 }
 
 // at is when the i-th send may go out.
@@ -54,7 +55,7 @@ func (l *localLimit) drain(now time.Time) {
 // take takes up to n sends that lie no further ahead.
 func (l *localLimit) take(now time.Time, n int, ahead time.Duration) grant {
 	tokens, step := l.limiter.TokensAt(now), l.limit.step()*time.Duration(l.processes)
-	g := grant{available: max(0, int(tokens)), step: step, first: time.Duration((1 - tokens) * float64(step))}
+	g := grant{share: true, available: max(0, int(tokens)), step: step, first: time.Duration((1 - tokens) * float64(step))}
 	for range n {
 		r := l.limiter.ReserveN(now, 1)
 		if delay := r.DelayFrom(now); delay > ahead {
@@ -65,4 +66,9 @@ func (l *localLimit) take(now time.Time, n int, ahead time.Duration) grant {
 		g.sends++
 	}
 	return g
+}
+
+// give gives back n sends that were taken and will not go out.
+func (l *localLimit) give(now time.Time, n int) {
+	l.limiter.ReserveN(now, -n) // it adds what is less than nothing, up to the burst
 }

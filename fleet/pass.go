@@ -24,7 +24,9 @@ type Pass struct {
 	version int64     // of the fleet's breaker; of this process's own, its Upstream's halfOpened
 	holder  string    // of a half-open slot of the fleet's; "" for none
 	own     circuitbreaker.State
-	mark    string // of the shared limit, of the last of the passes that were taken together
+	// Of the last of the passes that were taken together:
+	mark  string // of the shared limit
+	share bool   // they are of this process's share of it; guarded by up.mu
 
 	used atomic.Bool // by a send
 	done atomic.Bool
@@ -62,12 +64,21 @@ func Return(passes []*Pass) {
 	for _, p := range passes {
 		p.Return()
 	}
-	if len(passes) == 0 || passes[len(passes)-1].mark == "" {
+	if len(passes) == 0 {
 		return
 	}
-	u := passes[0].up
+	u, last := passes[0].up, passes[len(passes)-1]
+	u.mu.Lock()
+	if last.share {
+		last.share = false
+		u.limit.give(time.Now(), len(passes))
+	}
+	u.mu.Unlock()
+	if last.mark == "" {
+		return
+	}
 	ctx := context.Background()
-	if _, err := u.link.take(ctx, u.cfg, -len(passes), 0, passes[len(passes)-1].mark, 0); err != nil {
+	if _, err := u.link.take(ctx, u.cfg, -len(passes), 0, last.mark, 0); err != nil {
 		u.lost(ctx, err)
 	}
 }

@@ -159,7 +159,8 @@ func (u *Upstream) let(ctx context.Context, shared bool, now time.Time, n int, a
 		passes[i] = &Pass{up: u, at: at, shared: shared, version: version}
 	}
 	if len(passes) > 0 {
-		passes[len(passes)-1].mark = g.mark
+		last := passes[len(passes)-1]
+		last.mark, last.share = g.mark, g.share
 	}
 	return passes, no
 }

@@ -30,11 +30,17 @@ type batchSummary struct {
 // batch makes the requests that no earlier run of the job has decided. An
 // answer decides a request, and so does a failure that another try would not
 // mend. A run that leaves some undecided keeps what it has decided with the
-// job, so that a retry sends only the others.
+// job, so that a retry sends only the others; what it notes meanwhile does the
+// same for one that is lost.
 func (h *Handlers) batch(ctx context.Context, j *job.Job, task *tasks.Batch) (job.Result, error) {
 	b := &batchRun{handlers: h, job: j, task: task, began: time.Now()}
 	b.errs = make([]*job.Failure, len(task.Requests))
-	if err := b.load(); err != nil {
+	b.notes = newBatchNotes(job.NotebookOf(ctx), b.began)
+	earlier, err := notesOf(ctx, j)
+	if err != nil {
+		return job.Result{}, err
+	}
+	if err := errors.Join(b.load(), b.takeOver(earlier)); err != nil {
 		return job.Result{}, job.Permanent(job.CodeInternal, "what earlier runs have decided cannot be read")
 	}
 	b.report(ctx)
@@ -56,6 +62,8 @@ type batchRun struct {
 	job      *job.Job
 	task     *tasks.Batch
 	began    time.Time
+	earlier  job.Notes
+	notes    *batchNotes
 
 	mu     sync.Mutex
 	result tasks.HTTPBatchResult // guarded by mu
@@ -117,7 +125,14 @@ func (b *batchRun) take(ctx context.Context) (index int, ok bool) {
 }
 
 func (b *batchRun) send(ctx context.Context, i int) {
+	if !b.repeatable(i) {
+		if err := b.notes.mark(ctx, i); err != nil {
+			b.unmarked(i, err)
+			return
+		}
+	}
 	result, value, err := b.try(ctx, i)
+	defer b.notes.now(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer b.report(ctx)
@@ -126,12 +141,13 @@ func (b *batchRun) send(ctx context.Context, i int) {
 	}
 	if err == nil {
 		b.result.Responses[i] = value
+		b.notes.answered(i, value)
 		b.result.Succeeded++
 		b.sends += result.Sends
 		b.kept += len(value)
 		return
 	}
-	f := b.asFailure(err)
+	f := b.asFailure(i, err)
 	b.errs[i] = f
 	if b.decides(ctx, f) {
 		b.decideLocked(i, f)
@@ -146,21 +162,42 @@ func (b *batchRun) try(ctx context.Context, i int) (result tasks.HTTPResult, val
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	result, err = b.handlers.send(ctx, b.job, &b.task.Requests[i], i)
+	var since time.Time
+	if b.upstream(i).NeedsKey(b.task.Requests[i].Request.Method) {
+		since = doubtSince(b.job, b.earlier, i)
+	}
+	result, err = b.handlers.send(ctx, b.job, &b.task.Requests[i], i, since)
 	if err == nil {
 		value, err = json.Marshal(result)
 	}
-	return result, value, err
+	return result, value, noteDoubt(ctx, i, err)
+}
+
+func (b *batchRun) upstream(i int) Upstream { return b.handlers.upstreams[b.task.Requests[i].Client] }
+
+// repeatable reports whether a request may be sent again though it may have been
+// carried out.
+func (b *batchRun) repeatable(i int) bool {
+	return b.upstream(i).Repeatable(b.task.Requests[i].Request.Method, true)
+}
+
+// unmarked ends the run before a request that could not be noted: it must not be
+// sent.
+func (b *batchRun) unmarked(i int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.halted = true
+	b.errs[i] = &job.Failure{Class: job.ClassRetryable, Code: job.CodeInternal, Message: "that it is about to be sent could not be noted", Err: err}
 }
 
 // asFailure reads an error. One that says nothing is ours to mend, and leaves
 // open what has been done.
-func (b *batchRun) asFailure(err error) *job.Failure {
+func (b *batchRun) asFailure(i int, err error) *job.Failure {
 	if f, ok := errors.AsType[*job.Failure](err); ok {
 		return f
 	}
 	f := &job.Failure{Class: job.ClassRetryable, Code: job.CodeInternal, Message: "internal error; the worker's log has it", Err: err}
-	if b.job.RunOnce {
+	if !b.repeatable(i) {
 		f.Class = job.ClassAmbiguous
 	}
 	return f
@@ -187,6 +224,7 @@ func (b *batchRun) decideLocked(i int, f *job.Failure) {
 		return // two texts; it cannot fail
 	}
 	b.result.Responses[i] = text
+	b.notes.answered(i, text)
 	b.result.Failed++
 	b.kept += len(text)
 }
@@ -204,6 +242,7 @@ func (b *batchRun) report(ctx context.Context) {
 
 // end says what the run has come to.
 func (b *batchRun) end(ctx context.Context) (job.Result, error) {
+	b.notes.last(ctx)
 	value, err := json.Marshal(b.result)
 	if err != nil {
 		return job.Result{}, job.Permanent(job.CodeInternal, "the responses could not be written as a result")

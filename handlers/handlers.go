@@ -29,6 +29,11 @@ type Database interface {
 type Upstream interface {
 	Do(ctx context.Context, r httpop.Request) (*httpop.Response, error)
 	Exchange(ctx context.Context, e httpop.Exchange) (*httpop.Transcript, error)
+	// Repeatable reports whether a request of this method, with or without a key,
+	// may be sent again though it may have been carried out, and NeedsKey whether
+	// only for as long as the upstream remembers the key.
+	Repeatable(method string, keyed bool) bool
+	NeedsKey(method string) bool
 }
 
 var (

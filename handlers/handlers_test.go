@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -62,6 +63,10 @@ func (f *fake) Do(_ context.Context, r httpop.Request) (*httpop.Response, error)
 	f.request = r
 	return &httpop.Response{Status: 201, Headers: map[string]string{"content-type": "application/json"}, Body: []byte(`{"id":7}`), Sends: 2}, f.err
 }
+
+func (*fake) Repeatable(method string, keyed bool) bool { return keyed || method == http.MethodGet }
+
+func (*fake) NeedsKey(string) bool { return false }
 
 func (f *fake) Exchange(_ context.Context, e httpop.Exchange) (*httpop.Transcript, error) {
 	f.exchange = e

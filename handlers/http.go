@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/tasks"
@@ -16,13 +17,22 @@ type requestSummary struct {
 	Path       string `json:"path"`
 	Status     int    `json:"status"`
 	Sends      int    `json:"sends"`
+	Cached     bool   `json:"cached,omitempty"` // the answer is what was kept of an earlier one
 	DurationMS int64  `json:"duration_ms"`
 }
 
 func (h *Handlers) request(ctx context.Context, j *job.Job, task *tasks.HTTP) (job.Result, error) {
-	result, err := h.send(ctx, j, task, 0)
+	var since time.Time
+	if h.upstreams[task.Client].NeedsKey(task.Request.Method) {
+		notes, err := notesOf(ctx, j)
+		if err != nil {
+			return job.Result{}, err
+		}
+		since = doubtSince(j, notes, 0)
+	}
+	result, err := h.send(ctx, j, task, 0, since)
 	if err != nil {
-		return job.Result{}, err
+		return job.Result{}, noteDoubt(ctx, 0, err)
 	}
 	value, err := json.Marshal(result)
 	if err != nil {
@@ -30,14 +40,16 @@ func (h *Handlers) request(ctx context.Context, j *job.Job, task *tasks.HTTP) (j
 	}
 	summary, err := json.Marshal(requestSummary{
 		Client: task.Client, Method: task.Request.Method, Path: task.Request.Path, Status: result.Status,
-		Sends: result.Sends, DurationMS: result.DurationMS,
+		Sends: result.Sends, Cached: result.Cached, DurationMS: result.DurationMS,
 	})
 	return job.Result{Value: value, Summary: summary}, err
 }
 
-// send makes the job's request of the index.
-func (h *Handlers) send(ctx context.Context, j *job.Job, task *tasks.HTTP, index int) (tasks.HTTPResult, error) {
+// send makes the job's request of the index. since is when an earlier run sent it,
+// if nobody can tell whether it was carried out.
+func (h *Handlers) send(ctx context.Context, j *job.Job, task *tasks.HTTP, index int, since time.Time) (tasks.HTTPResult, error) {
 	r := task.Request
+	r.DoubtSince = since
 	r.IdempotencyKey = upstreamKey(j, index)
 	r.Traceparent = j.Traceparent
 	response, err := h.upstreams[task.Client].Do(ctx, r)

@@ -59,6 +59,9 @@ func Check(r Request, p Policy) []job.FieldError {
 	if r.Timeout < 0 || r.Timeout > job.MaxTimeout {
 		c.add("/timeout", CodeOutOfRange, "timeout is %s; want more than 0s and at most %s", r.Timeout, job.MaxTimeout)
 	}
+	if r.Cache != nil && r.Method != "GET" && r.Method != "HEAD" {
+		c.add("/cache", CodeNotAllowed, "goes with GET and HEAD")
+	}
 	for i, status := range r.Expect {
 		if status < 100 || status > 599 {
 			c.add(fmt.Sprintf("/expect/%d", i), CodeOutOfRange, "%d is not a status; want 100 to 599", status)
@@ -91,6 +94,9 @@ func (c *checker) method(r Request) {
 }
 
 func (c *checker) query(query map[string][]string, p Policy) {
+	if len(query) == 0 {
+		return
+	}
 	length := 0
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		pointer := "/query/" + escapePointer(name)

@@ -18,6 +18,7 @@ type Exchange struct {
 	Steps          []Step
 	Timeout        time.Duration // of the whole; zero means the upstream's
 	IdempotencyKey string        // sent with the handshake
+	DoubtSince     time.Time     // as that of a Request
 	Traceparent    string
 }
 
@@ -61,7 +62,7 @@ const (
 func (e Exchange) Handshake() Request {
 	return Request{
 		Method: "GET", Path: e.Path, Query: e.Query, Headers: e.Headers, Timeout: e.Timeout,
-		IdempotencyKey: e.IdempotencyKey, Traceparent: e.Traceparent,
+		IdempotencyKey: e.IdempotencyKey, DoubtSince: e.DoubtSince, Traceparent: e.Traceparent,
 	}
 }
 

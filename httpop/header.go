@@ -40,6 +40,9 @@ func standard(lower string) bool {
 }
 
 func (c *checker) headers(headers map[string]string, p Policy) {
+	if len(headers) == 0 {
+		return
+	}
 	if len(headers) > MaxHeaders {
 		c.add("/headers", CodeTooLong, "there are %d headers; want at most %d", len(headers), MaxHeaders)
 		return
@@ -79,6 +82,15 @@ func ValidHeaderValue(value string) bool { return validValue(value) }
 // all. Host, Authorization, Cookie and those of framing and forwarding are
 // never a request's to set.
 func AllowableHeader(name string) bool { return token(name) && !never(strings.ToLower(name)) }
+
+// CredentialHeader reports whether credentials may go into a header of this name.
+// Authorization is a common place for them; it is no request's to set anyway.
+func CredentialHeader(name string) bool {
+	return AllowableHeader(name) || strings.EqualFold(name, "Authorization")
+}
+
+// HeaderName reports whether a header may have the name at all.
+func HeaderName(name string) bool { return token(name) }
 
 // token is RFC 9110 §5.6.2.
 func token(s string) bool {

@@ -18,8 +18,26 @@ type Request struct {
 	Expect      []int         // statuses that are success; empty means 200-299
 	// IdempotencyKey is the same in every send of one logical call; "" sends none.
 	IdempotencyKey string
+	// DoubtSince is when an earlier call sent the request with this key, and nobody
+	// can tell whether it was carried out; zero: there was none.
+	DoubtSince time.Time
 	// Traceparent is passed on (W3C trace context); "" sends none.
 	Traceparent string
+	// Cache asks for the answer to a GET or HEAD to be kept, and to be one that
+	// was; nil does not ask.
+	Cache *Cache
+}
+
+// Cache says under which name an answer is kept, and for how long.
+type Cache struct {
+	// Key is a name under which it can be made stale; "" for none. It does not
+	// make two different requests one: each has an answer of its own.
+	Key string
+	// TTL is how long it may be used; zero means as long as the upstream says, or
+	// else as long as the client's configuration does.
+	TTL time.Duration
+	// Refresh asks the upstream whatever is kept, so that what is kept is new.
+	Refresh bool
 }
 
 // Response is what the upstream answered.
@@ -28,7 +46,8 @@ type Response struct {
 	Headers  map[string]string // names in lower case; several values joined by ", "
 	Body     []byte
 	Duration time.Duration
-	Sends    int // requests put on the wire for this call
+	Sends    int  // requests put on the wire for this call
+	Cached   bool // it is what was kept of an earlier call; with Sends, the upstream has said that it holds still
 	// Summary is what was sent and what came back, as JSON for the list of
 	// attempts: method, path without query, statuses, sends, duration_ms.
 	Summary []byte

@@ -112,9 +112,18 @@ func Join(base *url.URL, path string, query map[string][]string) (*url.URL, erro
 // above all the escapes that are there: %2F stays %2F.
 func escapePath(path string) string {
 	const hex = "0123456789ABCDEF"
+	stands := func(c byte) bool { return alphanumeric(c) || strings.IndexByte("-._~!$&'()*+,;=:@/%", c) >= 0 }
+	first := 0
+	for first < len(path) && stands(path[first]) {
+		first++
+	}
+	if first == len(path) {
+		return path
+	}
 	var b strings.Builder
-	for i := range len(path) {
-		if c := path[i]; alphanumeric(c) || strings.IndexByte("-._~!$&'()*+,;=:@/%", c) >= 0 {
+	b.WriteString(path[:first])
+	for i := first; i < len(path); i++ {
+		if c := path[i]; stands(c) {
 			b.WriteByte(c)
 		} else {
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})

@@ -101,6 +101,10 @@ type Failure struct {
 	On string
 	// Unrun says that the run ended before it did anything.
 	Unrun bool
+	// Doubt is how long ago a request was first sent of which nobody can tell
+	// whether it was carried out, and that only its key makes safe to repeat; zero:
+	// there is none.
+	Doubt time.Duration
 	// Result is what the run has got done all the same. The job keeps it, its
 	// next run gets it as Job.Result, and callers see it; nil leaves what an
 	// earlier run has kept.

@@ -174,6 +174,9 @@ type Outcome struct {
 	// it is as if the job had not been claimed.
 	Unrun   bool
 	Summary json.RawMessage
+	// Noted says that the run has noted answers, which its Result, if it has one,
+	// holds as well: the notes are not needed any more.
+	Noted bool
 	// Verdict, with State Parked or Pending, is the end that the job gets once
 	// its target is sealed; the next claim is for that.
 	Verdict *Verdict

@@ -40,7 +40,7 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 		query = l.timed(finishParking)
 	}
 	var written []run
-	if !slices.ContainsFunc(outcomes, keepsAttempt) {
+	if !slices.ContainsFunc(outcomes, keepsAttempt) && !slices.ContainsFunc(outcomes, dropsNotes) {
 		err = l.again(ctx, func() error {
 			written = written[:0]
 			return l.write.NewRaw(query, args).Scan(ctx, &written)
@@ -49,6 +49,9 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 		err = l.transact(ctx, func(tx bun.Tx) error {
 			written = written[:0]
 			if err := tx.NewRaw(query, args).Scan(ctx, &written); err != nil {
+				return err
+			}
+			if err := l.dropNotes(ctx, tx, outcomes, written); err != nil {
 				return err
 			}
 			return l.keepAttempts(ctx, tx, outcomes, written)

@@ -161,6 +161,9 @@ func TestRequests(t *testing.T) {
 		{"invalidate", func(ctx context.Context, c *sdk.Client) error {
 			return c.InvalidateCache(ctx, "main", sdk.Invalidation{Table: "users"})
 		}, answer{status: 204}, request{Line: "POST /v1/databases/main/cache/invalidate", Body: `{"table":"users"}`, Type: "application/json"}},
+		{"invalidate answers", func(ctx context.Context, c *sdk.Client) error {
+			return c.InvalidateAnswers(ctx, "crm", sdk.StaleAnswers{PathPrefix: "/users"})
+		}, answer{status: 204}, request{Line: "POST /v1/clients/crm/cache/invalidate", Body: `{"path_prefix":"/users"}`, Type: "application/json"}},
 		{"schedules", func(ctx context.Context, c *sdk.Client) error { _, err := c.Schedules(ctx); return err },
 			answer{status: 200, body: `{"items":[],"next_cursor":null}`}, request{Line: "GET /v1/schedules"}},
 		{"schedule", func(ctx context.Context, c *sdk.Client) error { _, err := c.Schedule(ctx, "a/b"); return err },

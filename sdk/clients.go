@@ -16,6 +16,7 @@ type Upstream struct {
 	RateLimit   *UpstreamLimit `json:"rate_limit"`   // nil: none
 	PausedUntil *time.Time     `json:"paused_until"` // it wants to be left alone until then; nil: it does not
 	Parked      int            `json:"parked"`       // jobs that wait for it
+	Cache       CacheUse       `json:"cache"`
 }
 
 // Breaker is where the circuit breaker of an API stands, which the fleet shares.
@@ -47,6 +48,22 @@ func (c *Client) Upstream(ctx context.Context, name string) (*Upstream, error) {
 // a pause that the API asked for. An unknown name is job.ErrNotFound.
 func (c *Client) ResetBreaker(ctx context.Context, name string) (*Upstream, error) {
 	return c.upstream(ctx, http.MethodPost, name, "/breaker/reset")
+}
+
+// StaleAnswers says which cached answers of an API count for nothing: those that
+// requests keep under Key, those of PathPrefix and all below it, or All. One of
+// the three is set.
+type StaleAnswers struct {
+	Key        string `json:"key,omitempty"`
+	PathPrefix string `json:"path_prefix,omitempty"` // as paths of jobs: "/users" is not "/users-old"
+	All        bool   `json:"all,omitempty"`
+}
+
+// InvalidateAnswers returns when no process answers with such answers any more.
+// Requests of jobs that may change something do this for their own path by
+// themselves. An unknown name is job.ErrNotFound.
+func (c *Client) InvalidateAnswers(ctx context.Context, name string, s StaleAnswers) error {
+	return c.invalidate(ctx, "/v1/clients/"+url.PathEscape(name), s)
 }
 
 func (c *Client) upstream(ctx context.Context, method, name, act string) (*Upstream, error) {

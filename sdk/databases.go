@@ -86,14 +86,16 @@ type Invalidation struct {
 // InvalidateCache returns when no process answers with such results any more.
 // Writes of jobs do this by themselves: it is for what others change.
 func (c *Client) InvalidateCache(ctx context.Context, database string, i Invalidation) error {
-	body, err := jsonBody(i)
+	return c.invalidate(ctx, "/v1/databases/"+url.PathEscape(database), i)
+}
+
+// invalidate makes stale what is cached of a target.
+func (c *Client) invalidate(ctx context.Context, target string, what any) error {
+	body, err := jsonBody(what)
 	if err != nil {
 		return err
 	}
-	k := call{
-		method: http.MethodPost, path: "/v1/databases/" + url.PathEscape(database) + "/cache/invalidate", body: body,
-		contentType: "application/json", idempotent: true,
-	}
+	k := call{method: http.MethodPost, path: target + "/cache/invalidate", body: body, contentType: "application/json", idempotent: true}
 	_, err = c.fetch(ctx, k, nil)
 	return err
 }

@@ -28,11 +28,12 @@ var errQuiet = errors.New("the stream gave no sign for too long")
 // Follow returns the job as it is, and again at each change of its state or
 // progress, until it has ended; the jobs have no args and no result. Changes
 // that follow each other closely are one. A connection that breaks off is taken
-// up again, up to Options.MaxRetries times in a row. It ends after the first
+// up again, up to Options.MaxRetries times in a row; where the server has no
+// stream left for this key, it asks every two seconds. It ends after the first
 // error; a job that was deleted is job.ErrNotFound.
 func (c *Client) Follow(ctx context.Context, id job.ID) iter.Seq2[*Job, error] {
 	return func(yield func(*Job, error) bool) {
-		f := &following{client: c, path: jobPath(id) + "/events", yield: yield}
+		f := &following{client: c, id: id, path: jobPath(id) + "/events", yield: yield}
 		for try := 0; ; try++ {
 			before := f.last
 			err := f.read(ctx)
@@ -41,6 +42,11 @@ func (c *Client) Follow(ctx context.Context, id job.ID) iter.Seq2[*Job, error] {
 			}
 			if f.last != before {
 				try = 0
+			}
+			var refused *Problem
+			if errors.As(err, &refused) && refused.Code == codeTooManyStreams {
+				f.poll(ctx)
+				return
 			}
 			wait, again := call{idempotent: true}.retryAfter(err, try)
 			if !again || try >= c.maxRetries || ctx.Err() != nil {
@@ -55,9 +61,16 @@ func (c *Client) Follow(ctx context.Context, id job.ID) iter.Seq2[*Job, error] {
 	}
 }
 
+// codeTooManyStreams is the problem of one who has as many streams as it may.
+const codeTooManyStreams = "too_many_streams"
+
+// pollInterval is how long an answer is held where there is no stream to be had.
+const pollInterval = 2 * time.Second
+
 // following is one call of Follow.
 type following struct {
 	client *Client
+	id     job.ID
 	path   string
 	yield  func(*Job, error) bool
 	last   string // id of the last event
@@ -126,6 +139,40 @@ func (f *following) read(ctx context.Context) error {
 	return errors.Join(context.Cause(ctx), lines.Err(), io.ErrUnexpectedEOF)
 }
 
+// poll asks for the job again and again.
+func (f *following) poll(ctx context.Context) {
+	var before *Job
+	j, err := f.client.Get(ctx, f.id)
+	for {
+		if err != nil {
+			f.yield(nil, err)
+			return
+		}
+		if before == nil || changed(before, j) {
+			shown := *j
+			shown.Args, shown.Result = nil, nil
+			if !f.yield(&shown, nil) {
+				return
+			}
+		}
+		if before = j; j.State.Terminal() {
+			return
+		}
+		j, err = f.client.Wait(ctx, f.id, pollInterval)
+	}
+}
+
+// changed reports whether somebody who follows the job wants to know.
+func changed(a, b *Job) bool {
+	progress := func(j *Job) Progress {
+		if j.Progress == nil {
+			return Progress{}
+		}
+		return *j.Progress
+	}
+	return a.State != b.State || a.Attempt != b.Attempt || a.Generation != b.Generation || progress(a) != progress(b)
+}
+
 // tell passes an event on.
 func (f *following) tell(name, id, data string) error {
 	switch {
@@ -135,12 +182,12 @@ func (f *following) tell(name, id, data string) error {
 			return err
 		}
 	case name == "progress" && f.job != nil:
-		changed := *f.job
-		changed.Progress = nil
-		if err := json.Unmarshal([]byte(data), &changed.Progress); err != nil {
+		further := *f.job
+		further.Progress = nil
+		if err := json.Unmarshal([]byte(data), &further.Progress); err != nil {
 			return err
 		}
-		f.job = &changed
+		f.job = &further
 	case name == "gone":
 		f.done = true
 		f.yield(nil, fmt.Errorf("sdk: GET %s: the job was deleted: %w", f.path, job.ErrNotFound))

@@ -89,6 +89,25 @@ func TestFollowEnds(t *testing.T) {
 	})
 }
 
+func TestFollowWithoutAStream(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sends := 0
+		c := offline(t, inTurn(&sends, answer{429, nil, `{"status":429,"code":"too_many_streams"}`}, answer{200, nil, pendingJob},
+			answer{200, nil, pendingJob}, answer{200, nil, completedJob}), sdk.Options{})
+		var seen []job.State
+		for j, err := range c.Follow(t.Context(), testID) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen = append(seen, j.State)
+		}
+		if got := fmt.Sprint(seen); got != "[pending completed]" {
+			t.Errorf("followed %s, want each change once", got)
+		}
+	})
+}
+
 func TestOperate(t *testing.T) {
 	t.Parallel()
 	c, f := newClient(t,

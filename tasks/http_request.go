@@ -50,8 +50,8 @@ func (a HTTPRequestArgs) task(c *checker) Task {
 		c.Fail("/args/expect", dbop.CodeTooMany, "%d statuses; want at most %d", len(a.Expect), MaxExpect)
 		request.Expect = nil
 	}
-	if a.Cache != nil && a.Method != "GET" && a.Method != "HEAD" {
-		c.Fail("/args/cache", dbop.CodeNotAllowed, "goes with GET and HEAD")
+	if cache := c.cache(a.Cache); cache != nil {
+		request.Cache = &httpop.Cache{Key: cache.Key, TTL: cache.TTL}
 	}
 	client, ok := c.targets.Client(a.Client)
 	if !ok {
@@ -63,7 +63,7 @@ func (a HTTPRequestArgs) task(c *checker) Task {
 		}
 		c.add([]job.FieldError{fault})
 	}
-	return &HTTP{Client: client.Name, Request: request, Cache: c.cache(a.Cache)}
+	return &HTTP{Client: client.Name, Request: request}
 }
 
 // payload returns the body to send, its content type, and which of the args it

@@ -25,8 +25,8 @@ type HTTPResult struct {
 	Text       *string           `json:"text,omitempty"` // of any other text in UTF-8, and for no body
 	Base64     *string           `json:"base64,omitempty"`
 	DurationMS int64             `json:"duration_ms"`
-	Cached     bool              `json:"cached"`
-	Sends      int               `json:"sends"` // requests put on the wire
+	Cached     bool              `json:"cached"` // it is what was kept of an earlier answer
+	Sends      int               `json:"sends"`  // requests put on the wire
 }
 
 // NewHTTPResult makes a result of an answer. It keeps the answer's body and
@@ -36,6 +36,7 @@ func NewHTTPResult(response httpop.Response) HTTPResult {
 		Status:     response.Status,
 		Headers:    response.Headers,
 		DurationMS: response.Duration.Milliseconds(),
+		Cached:     response.Cached,
 		Sends:      response.Sends,
 	}
 	if result.Headers == nil {

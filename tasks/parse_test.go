@@ -130,7 +130,7 @@ func examples() []example {
 				*call(httpop.Request{Method: "POST", Path: "/b", Body: []byte("1"), ContentType: "application/json"}),
 			}}},
 		{"cache", "http.request", `{"method":"HEAD","path":"/x","cache":{"key":"x","ttl":"1h"}}`,
-			&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "HEAD", Path: "/x"}, Cache: &tasks.Cache{Key: "x", TTL: time.Hour}}},
+			&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "HEAD", Path: "/x", Cache: &httpop.Cache{Key: "x", TTL: time.Hour}}}},
 
 		{"all", "system.health", `{}`, &tasks.Health{}},
 		{"some", "system.health", `{"targets":["main","crm","ledger","redis"]}`, &tasks.Health{Targets: []string{"main", "crm", "ledger", "redis"}}},

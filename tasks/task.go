@@ -32,7 +32,6 @@ func (t *DB) Kind() Kind { return Kind("db." + string(t.Operation.Op)) }
 type HTTP struct {
 	Client  string // as configured; never empty
 	Request httpop.Request
-	Cache   *Cache // of a GET or HEAD; nil sends
 }
 
 // Kind answers with HTTPRequest.

@@ -219,6 +219,9 @@ func inspected(t *testing.T, f *fleet, server *testkit.RedisServer) {
 	if err != nil || view.Pending != 3 {
 		t.Errorf("Queue(default) = %+v, %v; want 3 pending", view, err)
 	}
+	if days := view.Days; len(days) != 7 || time.Since(days[0].Day) > 25*time.Hour || days[0].Day.Sub(days[6].Day) != 6*24*time.Hour {
+		t.Errorf("days = %+v, want seven, today first", days)
+	}
 	h := &handler{}
 	f.worker(dispatch.WorkerConfig{Concurrency: 50, ShutdownTimeout: time.Second}, h)
 	f.await(job.Completed, ids...)

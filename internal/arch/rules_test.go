@@ -42,7 +42,7 @@ var packageRules = []packageRule{
 	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},
 
 	// Composition.
-	{path: "config", imports: []string{"job", "schedule", "internal/duration", "internal/sqltext"}, why: "settings are plain data; app hands each package its own"},
+	{path: "config", imports: []string{"job", "httpop", "schedule", "internal/duration", "internal/sqltext"}, why: "settings are plain data; app hands each package its own"},
 	{path: "lifecycle"},
 	{path: "app", imports: []string{anyPackage}, why: "the only package that knows all the others"},
 	{path: "cmd/api", imports: []string{"app"}},
@@ -69,7 +69,7 @@ var packageRules = []packageRule{
 	{path: "ledger/ledgertest", imports: []string{"job", "ledger", "schedule", "internal/testkit"}, why: "schedules are fired there as schedulers do"},
 	{path: "dispatch/dispatchtest", imports: []string{"job", "dispatch", "ledger", "internal/testkit"}, why: "it runs on real ledgers"},
 	{path: "store/storetest", imports: []string{"job", "cache", "dbop", "store", "tasks", "internal/testkit"}, why: "transactions are written as their args are"},
-	{path: "clients/clientstest", imports: []string{"job", "httpop", "clients", "internal/testkit"}},
+	{path: "clients/clientstest", imports: []string{"job", "cache", "httpop", "clients", "internal/testkit"}},
 	{path: "internal/testkit", why: "tests of every package import it, so it imports none"},
 	{path: "e2e", why: "whole processes from the outside: it knows the contract, not the code"},
 	{path: "e2e/browser", why: "the dashboard in a real browser, against whole processes"},

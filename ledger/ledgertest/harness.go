@@ -53,7 +53,7 @@ type tests map[string]func(*fixture)
 func Run(t *testing.T, h Harness) {
 	topics := map[string]tests{
 		"accept": acceptTests(), "idempotency": idempotencyTests(), "claim": claimTests(), "doubt": doubtTests(),
-		"finish": finishTests(), "steer": steerTests(), "moves": moveTests(), "reap": reapTests(), "lapse": lapseTests(),
+		"finish": finishTests(), "sends": sendsTests(), "steer": steerTests(), "moves": moveTests(), "reap": reapTests(), "lapse": lapseTests(),
 		"relay": relayTests(), "search": searchTests(), "attempts": attemptTests(), "queues": queueTests(),
 		"workers": workerTests(), "sessions": sessionTests(), "glance": glanceTests(), "stats": statsTests(), "audit": auditTests(), "operate": operateTests(), "parked": parkedTests(), "prune": pruneTests(), "schedules": scheduleTests(), "fire": fireTests(), "migrate": migrateTests(), "unavailable": unavailableTests(),
 	}
