@@ -53,7 +53,7 @@ func stage(t testing.TB) (*server, map[string]string) {
 	}
 	s.call(t, http.StatusAccepted, http.MethodPost, "/v1/schedules/warm-users/run", nil)
 	if testkit.Long() {
-		s.traffic(t, 4*time.Minute)
+		s.traffic(t, 3*time.Minute)
 	}
 	s.awaitState(t, dead, "archived")
 	return s, map[string]string{
