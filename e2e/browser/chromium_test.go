@@ -2,7 +2,6 @@ package browser_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"sync"
 	"testing"
@@ -29,17 +28,17 @@ func browser(t testing.TB) context.Context {
 		if os.Geteuid() == 0 {
 			options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root with it
 		}
-		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...) //nolint:usetesting // it outlives the test
+		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, cancel := chromedp.NewContext(allocator)
 		testkit.AtEnd(func() {
 			_ = chromedp.Cancel(ctx) // it asks the browser to close; stop sees to it
 			cancel()
 			stop()
 		})
-		chromium.ctx, chromium.err = ctx, chromedp.Do(ctx)
+		chromium.ctx, chromium.err = ctx, chromedp.Do(ctx) //nolint:fatcontext // it is the browser, once
 	})
-	if err := errors.Join(chromium.err); err != nil {
-		t.Fatalf("start the browser: %v", err)
+	if chromium.err != nil {
+		t.Fatalf("start the browser: %v", chromium.err)
 	}
 	return chromium.ctx
 }
