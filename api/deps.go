@@ -21,6 +21,7 @@ type Deps struct {
 	Targets        tasks.Targets
 	Deliveries     Deliveries
 	Planner        Planner      // nil: dry runs tell no SQL and no request
+	Alerts         Alerts       // nil: there are none
 	Statuses       Statuses     // nil: no databases and no clients
 	Caches         Caches       // nil: nothing is cached
 	Breakers       Breakers     // nil: there are none

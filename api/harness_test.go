@@ -239,7 +239,7 @@ func start(t testing.TB, change ...func(*api.Config, *api.Deps)) *fixture {
 	cfg := api.Config{Listen: "127.0.0.1:0", Queues: []string{"critical", "default"}, Gzip: true}
 	deps := api.Deps{
 		Ledger: f.fakeLedger, Schedules: f.fakeLedger, Signals: f.fakeLedger, Watcher: f.fakeLedger, Targets: fakeTargets{}, Deliveries: f.outside, Planner: f.outside,
-		Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Sessions: f.sessions, Audit: f.audit, Observer: f.outside,
+		Alerts: fakeAlerts{}, Statuses: f.outside, Caches: f.outside, Breakers: f.outside, RedisQueues: f.outside, ConfiguredKeys: configuredKeys, Sessions: f.sessions, Audit: f.audit, Observer: f.outside,
 		Log:     slog.New(slog.NewJSONHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelInfo})),
 		Healthz: ok(200, `{"status":"ok"}`), Readyz: ok(503, `{"status":"down","checks":[]}`), Metrics: plainMetrics(),
 		Now: func() time.Time { return testNow },

@@ -68,6 +68,11 @@ func TestRefusedSubmissions(t *testing.T) {
 		// G. Scheduling and queue
 		{"unknown kind", `{"kind":"db.drop"}`, 422, "unknown_kind", "/kind"},
 		{"system.action", `{"kind":"system.action"}`, 422, "unknown_kind", "/kind"},
+		{"system.notify", `{"kind":"system.notify"}`, 422, "unknown_kind", "/kind"},
+		{"priority", noop(`"priority":11`), 400, "unknown_field", "/priority"},
+		{"queue with a colon", noop(`"queue":"a:b"`), 422, "unknown_queue", "/queue"},
+		{"queue of 65 characters", noop(`"queue":"` + strings.Repeat("a", 65) + `"`), 422, "unknown_queue", "/queue"},
+		{"max_attempts 10^6", noop(`"max_attempts":1000000`), 422, "out_of_range", "/max_attempts"},
 		{"unknown queue", noop(`"queue":"nope"`), 422, "unknown_queue", "/queue"},
 		{"queue with braces", noop(`"queue":"a{b}"`), 422, "unknown_queue", "/queue"},
 		{"empty queue", noop(`"queue":""`), 422, "unknown_queue", "/queue"},

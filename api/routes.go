@@ -80,6 +80,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/session", "", s.getSession},
 		{"POST", "/v1/session", "", s.login},
 		{"DELETE", "/v1/session", "", s.logout},
+		{"GET", "/v1/alerts", JobsRead, s.listAlerts},
 		{"GET", "/openapi.json", "", s.openAPI},
 		{"GET", "/docs", "", s.docs},
 		{"GET", "/docs/{file}", "", s.docsFile},

@@ -27,6 +27,8 @@ func (p *principal) permitTask(task tasks.Task) error {
 		return limited(p.clients, "client", t.Client)
 	case *tasks.Batch:
 		return p.permitClients(t.Clients())
+	case *tasks.Warm:
+		return p.permitAll(t.Targets())
 	case *tasks.Health:
 		return p.permitHealth(t.Targets)
 	}
@@ -35,19 +37,39 @@ func (p *principal) permitTask(task tasks.Task) error {
 
 // permitHealth lets a key that is limited to databases or clients look at those
 // alone.
-func (p *principal) permitHealth(targets []string) error {
+func (p *principal) permitHealth(targets []job.Target) error {
 	if p.databases == nil && p.clients == nil {
 		return nil
 	}
 	if len(targets) == 0 {
 		return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets; name those to look at")
 	}
-	for _, name := range targets {
-		if !slices.Contains(p.databases, name) && !slices.Contains(p.clients, name) {
-			return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets, and %s is none of them", clip(name))
+	return p.permitAll(targets)
+}
+
+// permitAll answers 403 unless the key may use all of the targets.
+func (p *principal) permitAll(targets []job.Target) error {
+	if p.databases == nil && p.clients == nil {
+		return nil
+	}
+	for _, target := range targets {
+		if !p.permitsTarget(target) {
+			return refuse(http.StatusForbidden, CodeForbidden, "this key is limited to some targets, and %s is none of them", clip(target.String()))
 		}
 	}
 	return nil
+}
+
+// permitsTarget reports whether a key that is limited to databases or clients may
+// use the target.
+func (p *principal) permitsTarget(target job.Target) bool {
+	switch target.Type {
+	case job.TypeDatabase:
+		return p.databases == nil || slices.Contains(p.databases, target.Name)
+	case job.TypeClient:
+		return p.clients == nil || slices.Contains(p.clients, target.Name)
+	}
+	return false
 }
 
 func (p *principal) permitClients(names []string) error {
@@ -69,15 +91,18 @@ func (s *Server) permitTargets(p *principal, j *job.Job) error {
 		} `json:"requests"`
 		Targets []string `json:"targets"` // to look at
 	}
+	if j.Kind == string(tasks.CacheWarm) {
+		return p.permitAll(s.warmTargets(j.Args))
+	}
 	family, _, _ := strings.Cut(j.Kind, ".")
-	if family != "db" && family != "http" && family != "ws" && j.Kind != string(tasks.SystemHealth) {
+	if family != "db" && family != "http" && family != "ws" && j.Kind != string(tasks.SystemHealth) && j.Kind != string(tasks.SystemNotify) {
 		return nil
 	}
 	if err := json.Unmarshal(j.Args, &args); err != nil {
-		args.Database, args.Client, args.Requests, args.Targets = unreadable, unreadable, nil, nil
+		args.Database, args.Client, args.Requests, args.Targets = unreadable, unreadable, nil, []string{unreadable}
 	}
 	if j.Kind == string(tasks.SystemHealth) {
-		return p.permitHealth(args.Targets)
+		return p.permitHealth(s.healthTargets(args.Targets))
 	}
 	if family == "db" {
 		if target, ok := s.deps.Targets.Database(args.Database); ok {
@@ -103,6 +128,30 @@ func (s *Server) permitTargets(p *principal, j *job.Job) error {
 		}
 	}
 	return p.permitClients(names)
+}
+
+// warmTargets are the targets of a stored cache.warm; one that no key is limited
+// to where its args cannot be read any more.
+func (s *Server) warmTargets(args json.RawMessage) []job.Target {
+	task, err := tasks.ParseStored(string(tasks.CacheWarm), args, s.deps.Targets)
+	if warm, ok := task.(*tasks.Warm); ok && err == nil {
+		return warm.Targets()
+	}
+	return []job.Target{{Name: unreadable}}
+}
+
+// healthTargets are the targets of a stored system.health. A name that stands for
+// none, or for two, is one that no key is limited to.
+func (s *Server) healthTargets(names []string) []job.Target {
+	targets := make([]job.Target, len(names))
+	for i, name := range names {
+		if found := tasks.LookUpTarget(name, s.deps.Targets); len(found) == 1 {
+			targets[i] = found[0]
+		} else {
+			targets[i].Name = name
+		}
+	}
+	return targets
 }
 
 func orUnreadable(name string) string {

@@ -32,6 +32,9 @@ func (s *system) labels() observe.Labels {
 	for _, kind := range tasks.Definitions() {
 		known.Kinds = append(known.Kinds, string(kind.Name))
 	}
+	for _, kind := range tasks.OwnKinds() {
+		known.Kinds = append(known.Kinds, string(kind))
+	}
 	return known
 }
 

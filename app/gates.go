@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"github.com/asyncops/asyncops/api"
-	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dispatch"
 	"github.com/asyncops/asyncops/fleet"
+	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/observe"
 )
@@ -57,7 +57,7 @@ func (s *system) livingWorkers(ctx context.Context) (int, error) {
 func (s *system) gates() map[string]dispatch.Gate {
 	gates := map[string]dispatch.Gate{}
 	for _, name := range s.fleet.Names() {
-		gates[clients.Target(name)] = gate{s.fleet.Upstream(name)}
+		gates[job.ClientTarget(name).String()] = gate{s.fleet.Upstream(name)}
 	}
 	return gates
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/observe"
 	"github.com/asyncops/asyncops/tasks"
 )
@@ -19,23 +20,22 @@ const lookTimeout = 5 * time.Second
 // looker looks at targets for jobs of the kind system.health.
 type looker struct{ *system }
 
-// Look looks at the named targets, at all when none is named, side by side.
-func (l looker) Look(ctx context.Context, names []string) []tasks.TargetHealth {
-	looks := map[[2]string]func(context.Context) tasks.TargetHealth{
-		{tasks.TargetLedger, tasks.TargetLedger}: timed(l.ledgerCheck().Func),
+// Look looks at the targets, at all when none is named, side by side.
+func (l looker) Look(ctx context.Context, targets []job.Target) []tasks.TargetHealth {
+	looks := map[job.Target]func(context.Context) tasks.TargetHealth{
+		{Type: job.TypeLedger, Name: ledgerCheck}: timed(l.ledgerCheck().Func),
 	}
 	if l.broker != nil {
-		looks[[2]string{tasks.TargetRedis, tasks.TargetRedis}] = timed(l.redisCheck().Func)
+		looks[job.Target{Type: job.TypeRedis, Name: redisCheck}] = timed(l.redisCheck().Func)
 	}
-	for check := range l.sights.looks {
-		kind, name, _ := strings.Cut(check, " ")
-		looks[[2]string{kind, name}] = func(ctx context.Context) tasks.TargetHealth {
-			h := l.sights.look(ctx, check)
+	for target := range l.sights.looks {
+		looks[target] = func(ctx context.Context) tasks.TargetHealth {
+			h := l.sights.look(ctx, target)
 			return tasks.TargetHealth{Status: h.Status, LatencyMS: h.LatencyMS, Detail: h.Detail}
 		}
 	}
-	maps.DeleteFunc(looks, func(target [2]string, _ func(context.Context) tasks.TargetHealth) bool {
-		return len(names) > 0 && !slices.Contains(names, target[1])
+	maps.DeleteFunc(looks, func(target job.Target, _ func(context.Context) tasks.TargetHealth) bool {
+		return len(targets) > 0 && !slices.Contains(targets, target)
 	})
 	found := make([]tasks.TargetHealth, 0, len(looks))
 	var mu sync.Mutex // guards found
@@ -45,7 +45,7 @@ func (l looker) Look(ctx context.Context, names []string) []tasks.TargetHealth {
 			ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 			defer cancel()
 			h := look(ctx)
-			h.Type, h.Name = target[0], target[1]
+			h.Type, h.Name = string(target.Type), target.Name
 			mu.Lock()
 			defer mu.Unlock()
 			found = append(found, h)

@@ -24,6 +24,7 @@ func Main(p Process) int {
 		Terminal: stderr != nil && cli.IsTerminal(stderr),
 	}, cli.Hooks{
 		Build: cli.Build{Version: Version(), Revision: revision()}, Dev: p.dev, Migrate: migrate, CreateKey: createKey, Connect: p.connect,
+		Check: func(cfg *config.Config) error { return checkSettings(cfg, p.Signers) },
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/asyncops/asyncops/api"
-	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/dispatch"
 	"github.com/asyncops/asyncops/handlers"
 	"github.com/asyncops/asyncops/job"
@@ -21,10 +20,10 @@ func (s *system) bulkheads(h *handlers.Handlers) dispatch.Bulkheads {
 	}
 	limits := map[string]int{}
 	for name, db := range s.cfg.Databases {
-		limits[handlers.DatabaseTarget(name)] = min(db.PoolSize+db.MaxOverflow, most)
+		limits[job.DatabaseTarget(name).String()] = min(db.PoolSize+db.MaxOverflow, most)
 	}
 	for name, client := range s.cfg.Clients {
-		limits[clients.Target(name)] = min(client.Pool.MaxConnections, most)
+		limits[job.ClientTarget(name).String()] = min(client.Pool.MaxConnections, most)
 	}
 	return dispatch.Bulkheads{Limits: limits, TargetFunc: h.Target, Gates: s.gates()}
 }
@@ -43,7 +42,7 @@ func (s *system) poolUses() map[string]job.PoolUse {
 	}
 	for name, client := range s.upstreams {
 		stats := client.Stats()
-		uses[clients.Target(name)] = job.PoolUse{
+		uses[job.ClientTarget(name).String()] = job.PoolUse{
 			InUse: stats.InUse, Idle: stats.Idle, Max: stats.Max, CacheHits: stats.CacheHits, CacheMisses: stats.CacheMisses,
 		}
 	}

@@ -132,7 +132,12 @@ func (p Process) fail(code int, err error) int {
 
 // load reads the configuration. Its error has a line for each problem.
 func (p Process) load(path string, edit func(*config.LoadArgs)) (*config.Config, *slog.Logger, error) {
-	args := config.LoadArgs{Path: path, Getenv: p.Getenv, Environ: p.Environ}
+	args := config.LoadArgs{Path: path, Getenv: p.Getenv, Environ: p.Environ, CheckFunc: func(cfg *config.Config) error {
+		if len(cfg.Schedules) == 0 {
+			return nil // open tells of all else
+		}
+		return checkSettings(cfg, p.Signers)
+	}}
 	if edit != nil {
 		edit(&args)
 	}

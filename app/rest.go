@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/asyncops/asyncops/api"
-	"github.com/asyncops/asyncops/clients"
 	"github.com/asyncops/asyncops/config"
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/dispatch"
-	"github.com/asyncops/asyncops/handlers"
 	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/ledger"
 	"github.com/asyncops/asyncops/lifecycle"
@@ -31,7 +29,7 @@ func (s *system) addAPI(out io.Writer) error {
 	deps := api.Deps{
 		Ledger: restLedger{s.ledger, s.metrics}, Schedules: s.ledger, Keys: restKeys{s.ledger}, Sessions: s.ledger, Stats: stats{s}, Audit: s.ledger, ConfiguredKeys: func() []api.Key { return configuredKeys(cfg.Keys) },
 		Signals: signals{bus: s.bus, waiter: s.waiter, deaf: s.deaf}, Watcher: s.ledger, Targets: s.targets, Deliveries: s.targets, Planner: s.targets,
-		Statuses: statuses{s}, Caches: caches{s}, Breakers: s.fleet, Observer: s.metrics, Log: s.log,
+		Statuses: statuses{s}, Alerts: s.ledger, Caches: caches{s}, Breakers: s.fleet, Observer: s.metrics, Log: s.log,
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
 	}
 	if s.broker != nil {
@@ -149,7 +147,7 @@ func (l restLedger) Workers(ctx context.Context) ([]api.Worker, error) {
 			Databases: make(map[string]api.PoolUse, len(w.Pools)),
 		}
 		for name, use := range w.Pools {
-			if !strings.HasPrefix(name, clients.Target("")) {
+			if !strings.HasPrefix(name, string(job.TypeClient)+" ") {
 				workers[i].Databases[name] = poolUse(use)
 			}
 		}
@@ -250,14 +248,14 @@ func (s statuses) Databases(ctx context.Context) ([]api.Database, error) {
 	}
 	found := make([]api.Database, 0, len(s.databases))
 	for _, name := range slices.Sorted(maps.Keys(s.databases)) {
-		h := s.sights.of(databaseCheck + name)
+		h := s.sights.of(job.DatabaseTarget(name))
 		pool, cache := fleetPool(workers, name)
 		found = append(found, api.Database{
 			Name: name, Driver: s.cfg.Databases[name].DSN.Driver, Delivery: s.databases[name].Delivery(dbop.InsertOne),
 			Health: api.DatabaseHealth{
 				Status: h.Status, LatencyMS: h.LatencyMS, Effects: string(s.databases[name].EffectsState()), Detail: h.Detail, CheckedAt: h.CheckedAt,
 			},
-			Pool: pool, Cache: cache, Parked: parked[handlers.DatabaseTarget(name)],
+			Pool: pool, Cache: cache, Parked: parked[job.DatabaseTarget(name).String()],
 		})
 	}
 	return found, nil
@@ -276,8 +274,8 @@ func (s statuses) Clients(ctx context.Context) ([]api.Client, error) {
 	found := make([]api.Client, 0, len(s.upstreams))
 	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {
 		pool := api.Pool(pools[name])
-		c := api.Client{Name: name, Health: s.sights.of(clientCheck + name), Pool: &pool, Parked: parked[clients.Target(name)]}
-		_, c.Cache = fleetPool(workers, clients.Target(name))
+		c := api.Client{Name: name, Health: s.sights.of(job.ClientTarget(name)), Pool: &pool, Parked: parked[job.ClientTarget(name).String()]}
+		_, c.Cache = fleetPool(workers, job.ClientTarget(name).String())
 		s.showGate(ctx, &c)
 		found = append(found, c)
 	}

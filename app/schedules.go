@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,9 +72,26 @@ func scheduleProblems(setting string, err error) config.Problems {
 	}
 	var problems config.Problems
 	for _, fault := range invalid.Fields {
-		problems = append(problems, config.Problem{Setting: setting + strings.ReplaceAll(fault.Pointer, "/", "."), Message: fault.Message})
+		problems = append(problems, config.Problem{Setting: setting + settingOf(fault.Pointer), Message: fault.Message})
 	}
 	return problems
+}
+
+// settingOf writes a JSON pointer as settings are written: /items/0/args is
+// .items[0].args.
+func settingOf(pointer string) string {
+	var b strings.Builder
+	for token := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		token = strings.NewReplacer("~1", "/", "~0", "~").Replace(token)
+		switch _, err := strconv.ParseUint(token, 10, 32); {
+		case token == "":
+		case err == nil:
+			b.WriteString("[" + token + "]")
+		default:
+			b.WriteString("." + token)
+		}
+	}
+	return b.String()
 }
 
 // scheduleOf is the schedule that a setting describes, without its times.

@@ -16,7 +16,7 @@ import (
 
 // configured is a setting for a schedule.
 func configured(name, cron string, edit func(*config.Schedule)) config.Schedule {
-	c := config.Schedule{Name: name, Cron: cron, Timezone: "UTC", Missed: config.MissedSkip, Overlap: config.OverlapSkip}
+	c := config.Schedule{Name: name, Cron: cron, Timezone: "UTC", Missed: "skip", Overlap: "skip"}
 	c.Job = config.ScheduleJob{
 		Kind: "system.noop", Args: json.RawMessage(`{"sleep":"1s"}`), Queue: "low", Timeout: config.Duration(time.Minute), MaxAttempts: 3,
 		Backoff: config.Backoff{Initial: config.Duration(time.Second), Max: config.Duration(time.Minute), Multiplier: 2, Jitter: 0.1}, Tags: []string{"x"},

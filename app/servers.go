@@ -40,6 +40,7 @@ func Scheduler(p Process) int {
 	}
 	return p.serve("scheduler", flags.Config, func(s *system) error {
 		s.start("targets", s.lookAtTargets)
+		s.add("fleet", s.fleet.Run)
 		s.addScheduler()
 		s.addProbe(string(flags.Listen), p.Stdout)
 		s.addDrain()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,12 +15,10 @@ import (
 	"github.com/asyncops/asyncops/store"
 )
 
-// Names of the checks shown by /readyz.
+// Names of the checks shown by /readyz, besides those of targets.
 const (
-	ledgerCheck   = "ledger"
-	redisCheck    = "redis"
-	databaseCheck = "database "
-	clientCheck   = "client "
+	ledgerCheck = "ledger"
+	redisCheck  = "redis"
 )
 
 func (s *system) ledgerCheck() observe.Check {
@@ -56,7 +53,7 @@ func (s *system) targetChecks() []observe.Check {
 	var checks []observe.Check
 	for _, name := range slices.Sorted(maps.Keys(s.databases)) {
 		target := s.databases[name]
-		checks = append(checks, s.sights.check(databaseCheck+name, interval, func(ctx context.Context) (observe.Status, string, time.Duration) {
+		checks = append(checks, s.sights.check(job.DatabaseTarget(name), interval, func(ctx context.Context) (observe.Status, string, time.Duration) {
 			h := target.Health(ctx)
 			return map[store.Status]observe.Status{
 				store.StatusOK: observe.OK, store.StatusDegraded: observe.Degraded, store.StatusDown: observe.Down,
@@ -65,7 +62,7 @@ func (s *system) targetChecks() []observe.Check {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.upstreams)) {
 		upstream := s.upstreams[name]
-		checks = append(checks, s.sights.check(clientCheck+name, interval, func(ctx context.Context) (observe.Status, string, time.Duration) {
+		checks = append(checks, s.sights.check(job.ClientTarget(name), interval, func(ctx context.Context) (observe.Status, string, time.Duration) {
 			began := time.Now()
 			err := upstream.Health(ctx)
 			var f *job.Failure
@@ -84,33 +81,35 @@ func (s *system) targetChecks() []observe.Check {
 // sights remembers how each target was found when it was last looked at. It is
 // safe for concurrent use.
 type sights struct {
-	looks map[string]look // by check; complete before the process starts
+	looks map[job.Target]look // complete before the process starts
 
 	mu   sync.Mutex
-	last map[string]api.Health // by check; guarded by mu
+	last map[job.Target]api.Health // guarded by mu
 }
 
 // look looks at a target, now.
 type look func(context.Context) (status observe.Status, detail string, latency time.Duration)
 
-func newSights() *sights { return &sights{looks: map[string]look{}, last: map[string]api.Health{}} }
+func newSights() *sights {
+	return &sights{looks: map[job.Target]look{}, last: map[job.Target]api.Health{}}
+}
 
 // check looks no more often than every interval, unless the target was not ok.
-func (s *sights) check(name string, interval time.Duration, do look) observe.Check {
-	s.looks[name] = do
-	return observe.Check{Name: name, Func: func(ctx context.Context) (observe.Status, string) {
-		before := s.of(name)
+func (s *sights) check(target job.Target, interval time.Duration, do look) observe.Check {
+	s.looks[target] = do
+	return observe.Check{Name: target.String(), Func: func(ctx context.Context) (observe.Status, string) {
+		before := s.of(target)
 		if before.Status == string(observe.OK) && time.Since(*before.CheckedAt) < interval {
 			return observe.OK, before.Detail
 		}
-		h := s.look(ctx, name)
+		h := s.look(ctx, target)
 		return observe.Status(h.Status), h.Detail
 	}}
 }
 
 // look looks, whenever the last look was, and remembers what it found.
-func (s *sights) look(ctx context.Context, name string) api.Health {
-	status, detail, latency := s.looks[name](ctx)
+func (s *sights) look(ctx context.Context, target job.Target) api.Health {
+	status, detail, latency := s.looks[target](ctx)
 	now := time.Now().UTC()
 	h := api.Health{Status: string(status), Detail: detail, CheckedAt: &now}
 	if status != observe.Down {
@@ -119,14 +118,14 @@ func (s *sights) look(ctx context.Context, name string) api.Health {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last[name] = h
+	s.last[target] = h
 	return h
 }
 
-func (s *sights) of(name string) api.Health {
+func (s *sights) of(target job.Target) api.Health {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h, ok := s.last[name]; ok {
+	if h, ok := s.last[target]; ok {
 		return h
 	}
 	return api.Health{Status: "unknown", Detail: "not looked at yet"}
@@ -137,9 +136,8 @@ func (s *sights) up() []observe.Target {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []observe.Target
-	for check, h := range s.last {
-		kind, name, _ := strings.Cut(check, " ")
-		found = append(found, observe.Target{Type: kind, Name: name, Up: h.Status != string(observe.Down)})
+	for target, h := range s.last {
+		found = append(found, observe.Target{Type: string(target.Type), Name: target.Name, Up: h.Status != string(observe.Down)})
 	}
 	return found
 }

@@ -31,6 +31,7 @@ import (
 type system struct {
 	cfg     *config.Config
 	log     *slog.Logger
+	life    life
 	metrics *observe.Metrics
 	sources observe.Sources
 	tallies *observe.Tallies
@@ -61,7 +62,7 @@ type system struct {
 // open opens the ledger, Redis and the targets. It waits for none of them. Its
 // error is about settings. signers are the custom types of authentication.
 func open(cfg *config.Config, log *slog.Logger, name string, signers map[string]clients.Signer) (*system, error) {
-	s := &system{cfg: cfg, log: log, signers: signers, sights: newSights()}
+	s := &system{cfg: cfg, log: log, life: newLife(name), signers: signers, sights: newSights()}
 	s.metrics = observe.New(observe.Build{Version: Version()}, s.labels())
 	err := settings(errors.Join(s.openRedis(), s.openLedger(name), s.openCache(name), s.openFleet(), s.openTargets(name)))
 	if err == nil {
@@ -177,6 +178,7 @@ func (s *system) addBase() {
 	s.add("bell", s.bell.Run)
 	s.add("tallies", s.tallies.Run)
 	s.add("queues", s.ensureQueues)
+	s.addMemory()
 	s.checks = append(s.checks, s.ledgerCheck())
 	s.sources.LedgerUp = func() bool { return s.health.Up(ledgerCheck) }
 	s.sources.RedisUp = func() bool { return s.health.Up(redisCheck) } // false without Redis
@@ -234,6 +236,7 @@ func (s *system) addScheduler() {
 	s.add("relay", s.relay.Run)
 	s.add("keeper", dispatch.NewKeeper(s.ledger, s.bus, s.metrics, s.log).Run)
 	s.add("schedules", s.fireSchedules)
+	s.addAlerts()
 	for name, target := range s.databases {
 		s.add("effects of "+name, func(ctx context.Context) error { return target.Prune(ctx, s.effectsKept) })
 	}

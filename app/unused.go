@@ -21,7 +21,6 @@ func unused(cfg *config.Config) []string {
 		note(cfg.Queues[name].MaxPending > 0, "queues."+name+".max_pending")
 		note(cfg.Queues[name].MaxInFlight > 0, "queues."+name+".max_in_flight")
 	}
-	note(len(cfg.Alerts.Notify) > 0, "alerts.notify")
 	note(cfg.Observability.OTLPEndpoint != "", "observability.otlp_endpoint")
 	return settings
 }

@@ -42,6 +42,10 @@ type Answer struct {
 // found it good.
 func (a Answer) Cached() bool { return a.Result.kept() }
 
+// Kept reports whether the answer is in the cache now: false where that is away,
+// or it was not to be kept, or is too large.
+func (a Answer) Kept() bool { return !a.passed }
+
 // Load loads a value. old is what is kept and was found not usable; nil for
 // nothing.
 type Load func(ctx context.Context, old []byte) (Value, error)
@@ -51,14 +55,21 @@ type Load func(ctx context.Context, old []byte) (Value, error)
 // if it gets an error, they load for themselves. Errors are load's. An answer
 // is never older than an Invalidate that had returned when Get was called.
 func (s *Space) Get(ctx context.Context, e Entry, load Load) (Answer, error) {
-	answer, err := s.get(ctx, e, load)
+	answer, err := s.get(ctx, e, 0, load)
 	if err == nil && (!e.Local || !answer.passed) {
 		s.count(answer.Result)
 	}
 	return answer, err
 }
 
-func (s *Space) get(ctx context.Context, e Entry, load Load) (Answer, error) {
+// Warm is Get for nobody in particular: what is kept for less than the time ahead
+// yet is loaded anew and replaced. Until that is there, Gets take what is kept.
+// The Space does not count it.
+func (s *Space) Warm(ctx context.Context, e Entry, ahead time.Duration, load Load) (Answer, error) {
+	return s.get(ctx, e, ahead, load)
+}
+
+func (s *Space) get(ctx context.Context, e Entry, ahead time.Duration, load Load) (Answer, error) {
 	c := s.cache
 	if !c.trusted() {
 		v, err := load(ctx, nil)
@@ -70,12 +81,12 @@ func (s *Space) get(ctx context.Context, e Entry, load Load) (Answer, error) {
 	}
 	var old []byte
 	if k := c.memory.get(key); k != nil && k.at.current() {
-		if usable(k.data) {
+		if time.Until(k.until) >= ahead && usable(k.data) {
 			return Answer{Data: k.data, Result: Hit}, nil
 		}
 		old = k.data
 	}
-	r := &request{id: key, at: c.gens.snapshot(slotsOf(s.name, e.Tags, keysOf(e))), usable: usable, old: old, local: e.Local}
+	r := &request{id: key, at: c.gens.snapshot(slotsOf(s.name, e.Tags, keysOf(e))), usable: usable, old: old, local: e.Local, ahead: ahead}
 	if e.Local && old == nil {
 		return s.fetch(ctx, r, load, nil)
 	}
@@ -86,7 +97,7 @@ func (s *Space) get(ctx context.Context, e Entry, load Load) (Answer, error) {
 	}
 	select {
 	case <-f.landed:
-		if f.ok && r.usable(f.data) {
+		if f.ok && ahead == 0 && r.usable(f.data) {
 			return Answer{Data: f.data, Result: Hit}, nil
 		}
 	case <-ctx.Done():
@@ -102,6 +113,7 @@ type request struct {
 	usable func([]byte) bool
 	old    []byte
 	local  bool
+	ahead  time.Duration // for which what is kept must be kept yet
 }
 
 func keysOf(e Entry) []string {
@@ -163,7 +175,7 @@ func (s *Space) fetch(ctx context.Context, r *request, load Load, f *flight) (An
 	}
 	found := c.look(ctx, r)
 	if found.data != nil {
-		if r.usable(found.data) {
+		if found.life >= r.ahead && r.usable(found.data) {
 			c.memory.put(r.id, &kept{data: found.data, at: r.at, life: found.life, space: s.name})
 			share(found.data)
 			return Answer{Data: found.data, Result: HitShared}, nil
@@ -184,7 +196,7 @@ func (s *Space) fetch(ctx context.Context, r *request, load Load, f *flight) (An
 	if as == "" {
 		as = Miss
 	}
-	return Answer{v.Data, as, v.TTL <= 0 && as == Miss}, nil
+	return Answer{v.Data, as, as == Miss && (v.TTL <= 0 || !found.known || !c.memory.holds(v.Data))}, nil
 }
 
 // life is how long a value is kept.

@@ -12,6 +12,7 @@ type kept struct {
 	data  []byte // not changed any more
 	at    snapshot
 	life  time.Duration
+	until time.Time // set by put
 	space string
 }
 
@@ -52,10 +53,14 @@ func (m *memory) get(key id) *kept {
 
 // put keeps k, unless it is too large or stale already.
 func (m *memory) put(key id, k *kept) {
-	if k.life > 0 && len(k.data) <= m.most && k.at.current() {
+	if k.life > 0 && m.holds(k.data) && k.at.current() {
+		k.until = time.Now().Add(k.life)
 		m.cache.Set(key, k)
 	}
 }
+
+// holds reports whether a value is small enough to be kept.
+func (m *memory) holds(data []byte) bool { return len(data) <= m.most }
 
 // drop gives the memory of all entries back.
 func (m *memory) drop() { m.cache.InvalidateAll() }

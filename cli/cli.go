@@ -61,6 +61,9 @@ type Hooks struct {
 	Migrate func(ctx context.Context, cfg *config.Config, target string, printOnly bool) (string, error)
 	// CreateKey records a key in the ledger. A name that is in use is job.ErrExists.
 	CreateKey func(ctx context.Context, cfg *config.Config, key Key) error
+	// Check finds what is wrong with the jobs of schedules, and with files that
+	// settings name. It connects to nothing. nil for no such check.
+	Check func(cfg *config.Config) error
 	// Connect tries the ledger, Redis and every target once, in the order in
 	// which they are to be shown.
 	Connect func(ctx context.Context, cfg *config.Config) []Connection
@@ -158,9 +161,9 @@ func (s *session) key() string { return s.Getenv("ASYNCOPS_API_KEY") }
 func (s *session) userAgent() string { return "asyncops-cli/" + s.hooks.Build.Version }
 
 // load reads the configuration and tells its warnings.
-func (s *session) load(path string, allowRedisNone bool) (*config.Config, error) {
+func (s *session) load(path string, allowRedisNone bool, check func(*config.Config) error) (*config.Config, error) {
 	cfg, warnings, err := config.Load(config.LoadArgs{
-		Path: path, Getenv: s.Getenv, Environ: s.Environ, AllowRedisNone: allowRedisNone,
+		Path: path, Getenv: s.Getenv, Environ: s.Environ, AllowRedisNone: allowRedisNone, CheckFunc: check,
 	})
 	for _, w := range warnings {
 		s.tell("warning: %s", w)

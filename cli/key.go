@@ -43,7 +43,7 @@ func (c *keysCreateCmd) Run(ctx context.Context, s *session) error {
 	case c.Name == "" || len(c.Name) > maxKeyName || strings.IndexFunc(c.Name, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0:
 		return usage("--name: must be 1 to %d printable characters", maxKeyName)
 	}
-	cfg, err := s.load(c.Config, true)
+	cfg, err := s.load(c.Config, true, nil)
 	if err != nil {
 		return err
 	}

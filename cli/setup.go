@@ -39,7 +39,7 @@ func (c *initCmd) Run(s *session) error {
 
 // Run brings a schema up to date.
 func (c *migrateCmd) Run(ctx context.Context, s *session) error {
-	cfg, err := s.load(c.Config, true)
+	cfg, err := s.load(c.Config, true, nil)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func orNone(names []string) string {
 // Run tells whether the configuration is right and, if asked to, whether the
 // servers that it names answer.
 func (c *configCheckCmd) Run(ctx context.Context, s *session) error {
-	cfg, err := s.load(c.Config, false)
+	cfg, err := s.load(c.Config, false, s.hooks.Check)
 	if err != nil {
 		return err
 	}

@@ -57,10 +57,16 @@ func (k *call) cached(ctx context.Context) (*httpop.Response, error) {
 		return k.do(ctx) // which says why it cannot be signed
 	}
 	var resp *httpop.Response // of this call's own load
-	answer, err := k.space.Get(ctx, entry, func(ctx context.Context, old []byte) (v cache.Value, err error) {
+	load := func(ctx context.Context, old []byte) (v cache.Value, err error) {
 		resp, v, err = k.load(ctx, unpack(old))
 		return v, err
-	})
+	}
+	var answer cache.Answer
+	if k.early() {
+		answer, err = k.space.Warm(ctx, entry, 0, load)
+	} else {
+		answer, err = k.space.Get(ctx, entry, load)
+	}
 	switch failure, ok := errors.AsType[*job.Failure](err); {
 	case ok:
 		return nil, failure
@@ -68,6 +74,10 @@ func (k *call) cached(ctx context.Context) (*httpop.Response, error) {
 		f := k.interrupted(ctx, err)
 		f.Summary = k.summary()
 		return nil, f
+	case k.early() && answer.Result == cache.Bypass:
+		return nil, k.failure(job.ClassRetryable, job.CodeCacheAway, "the cache is away: Redis does not answer", nil)
+	case k.early() && !answer.Kept():
+		return nil, k.notKept()
 	case resp != nil:
 		return resp, nil
 	}
@@ -104,7 +114,7 @@ func (k *call) load(ctx context.Context, old *kept) (*httpop.Response, cache.Val
 		resp, failure = k.run(ctx)
 	}
 	switch {
-	case failure != nil && old != nil && k.standsIn(old, failure):
+	case failure != nil && old != nil && !k.early() && k.standsIn(old, failure):
 		return k.answer(old), cache.Value{Data: old.pack(), As: cache.Stale}, nil
 	case failure != nil:
 		failure.Summary = k.summary()
@@ -123,8 +133,22 @@ func (k *call) usable(data []byte) bool {
 		return false
 	}
 	found := unpackFixed(data)
-	return found != nil && found.since(time.Now()) < k.life(found)
+	if found == nil {
+		return false
+	}
+	life := k.life(found)
+	if k.early() {
+		life -= cache.Ahead(life)
+	}
+	return found.since(time.Now()) < life
 }
+
+// notKept is why an early call is of no use.
+func (k *call) notKept() *job.Failure {
+	return k.failure(job.ClassPermanent, job.CodeNotKept, "its answer is not kept: the cache is turned off, the answer is too large, or one of the two sides forbids it", nil)
+}
+
+func (k *call) early() bool { return k.request.Cache != nil && k.request.Cache.Early }
 
 // life is how long after its arrival an answer may be used. What the job asks
 // for lengthens and shortens what the upstream says, as a client may (RFC 9111

@@ -38,6 +38,9 @@ func (c *Client) Do(ctx context.Context, r httpop.Request) (*httpop.Response, er
 		defer cancel()
 		return k.cached(ctx)
 	}
+	if k.early() {
+		return nil, k.notKept()
+	}
 	resp, err := k.do(ctx)
 	k.changed(resp)
 	return resp, err

@@ -37,10 +37,6 @@ const (
 	SignIll              // it answered that it failed, or did not answer
 )
 
-// Target is the name by which a client is known as what jobs wait for, such as
-// "client crm".
-func Target(client string) string { return "client " + client }
-
 // ungated lets everything through.
 type ungated struct{}
 
@@ -64,7 +60,7 @@ func (k *call) refused(ctx context.Context, err error, before *job.Failure) *ver
 		before.RetryAfter = max(before.RetryAfter, f.RetryAfter)
 		return final(before)
 	}
-	f.On, f.Unrun = Target(k.cfg.Name), k.sends == 0
+	f.On, f.Unrun = job.ClientTarget(k.cfg.Name).String(), k.sends == 0
 	return final(f)
 }
 
@@ -102,7 +98,7 @@ func (k *call) throttled(status int, f *job.Failure) {
 		return
 	}
 	f.RetryAfter = k.gate.Pause(f.RetryAfter)
-	f.Class, f.Wait, f.On = job.ClassThrottled, job.WaitRateLimit, Target(k.cfg.Name)
+	f.Class, f.Wait, f.On = job.ClassThrottled, job.WaitRateLimit, job.ClientTarget(k.cfg.Name).String()
 }
 
 // maxPauseInPlace is how long a call waits for the end of a pause. A longer one

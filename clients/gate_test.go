@@ -207,7 +207,7 @@ func TestHandshakesPassTheGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := c.Exchange(t.Context(), e)
-	if f := wantFailure(t, err, job.ClassThrottled, job.CodeBreakerOpen); !f.Unrun || f.On != clients.Target("up") || f.RetryAfter != time.Hour {
+	if f := wantFailure(t, err, job.ClassThrottled, job.CodeBreakerOpen); !f.Unrun || f.On != "client up" || f.RetryAfter != time.Hour {
 		t.Errorf("Failure = %+v, want that of the gate, before anything was done", f)
 	}
 	if n := len(u.Requests()); n != 1 || !slices.Equal(g.told, []string{"well"}) {

@@ -22,6 +22,10 @@ type LoadArgs struct {
 	// AllowRedisNone permits redis.url: none, for a process that is worker and
 	// API in one.
 	AllowRedisNone bool
+	// CheckFunc finds what else is wrong with a configuration that is right as far
+	// as this package knows; may be nil. Its error is Problems, of which those that
+	// name a setting are put where that was given.
+	CheckFunc func(*Config) error
 }
 
 // Load returns the configuration: defaults, then the file, then the
@@ -46,6 +50,9 @@ func Load(args LoadArgs) (*Config, []Warning, error) {
 	warnings := applyEnv(cfg, r, args)
 	cfg.complete()
 	validate(cfg, r, args.AllowRedisNone)
+	if args.CheckFunc != nil && len(r.problems) == 0 {
+		r.place(args.CheckFunc(cfg))
+	}
 	if err := r.sorted(); err != nil {
 		return nil, warnings, err
 	}

@@ -38,12 +38,14 @@ func (d *decoder) any(n *yaml.Node, path string) any {
 		return nil
 	}
 	defer d.leave()
+	d.report.origins[path] = d.origin(at)
 	switch n.Kind {
 	case yaml.MappingNode:
 		pairs, _ := d.pairs(n, path)
 		object := make(map[string]any, len(pairs))
 		for _, p := range pairs {
 			object[p.key.Value] = d.any(p.value, joinPath(path, p.key.Value))
+			d.report.origins[joinPath(path, p.key.Value)] = d.origin(p.key)
 		}
 		return object
 	case yaml.SequenceNode:

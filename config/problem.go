@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -103,6 +104,23 @@ func (r *report) at(setting, format string, args ...any) {
 		}
 	}
 	r.add(place, setting, format, args...)
+}
+
+// place takes the problems that somebody else has found.
+func (r *report) place(err error) {
+	var found Problems
+	switch {
+	case err == nil:
+	case !errors.As(err, &found):
+		r.add(origin{}, "", "%v", err)
+	}
+	for _, p := range found {
+		if p.Setting == "" {
+			r.add(origin{}, "", "%s", p.Message)
+			continue
+		}
+		r.at(p.Setting, "%s", p.Message)
+	}
 }
 
 // hasProblemIn reports whether the setting, or one within it, has a problem.

@@ -3,17 +3,8 @@ package config
 import (
 	"encoding/json"
 	"time"
-)
 
-// What becomes of a fire that was missed, and of one that comes while the job
-// of an earlier one still runs.
-const (
-	MissedSkip   = "skip"
-	MissedOnce   = "once" // one job for all that were missed
-	MissedAll    = "all"  // a job for each, at most 100
-	OverlapSkip  = "skip"
-	OverlapQueue = "queue" // after the running one
-	OverlapAllow = "allow" // beside the running one
+	"github.com/asyncops/asyncops/job"
 )
 
 // Schedule is a periodic job.
@@ -32,8 +23,8 @@ type Schedule struct {
 
 func (s *Schedule) setDefaults(string) {
 	s.Timezone = "UTC"
-	s.Missed = MissedSkip
-	s.Overlap = OverlapSkip
+	s.Missed = string(job.MissedSkip)
+	s.Overlap = string(job.OverlapSkip)
 }
 
 // ScheduleJob is what a schedule submits, in the terms of a submission.

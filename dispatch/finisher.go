@@ -22,6 +22,7 @@ type finisher struct {
 	ledger FinishLedger
 	bus    *Bus
 	meter  Meter
+	recent *recentRuns
 	log    *slog.Logger
 	queue  chan finished // runs send, run receives
 	closed chan struct{} // closed by close: nothing more is taken
@@ -38,7 +39,7 @@ const (
 )
 
 func newFinisher(size int, ledger FinishLedger, bus *Bus, meter Meter, log *slog.Logger) *finisher {
-	return &finisher{ledger: ledger, bus: bus, meter: meter, log: log, queue: make(chan finished, size), closed: make(chan struct{})}
+	return &finisher{ledger: ledger, bus: bus, meter: meter, recent: newRecentRuns(), log: log, queue: make(chan finished, size), closed: make(chan struct{})}
 }
 
 // add hands an outcome on. After close it is dropped: the run ignored its end,
@@ -204,6 +205,7 @@ func (f *finisher) count(b finished) {
 	case b.outcome.Unrun:
 	case b.job.Verdict == nil:
 		f.meter.Finished(b.job, b.outcome, b.ran)
+		f.recent.add(time.Now(), b.outcome.State, b.ran)
 	case b.outcome.State.Terminal():
 		f.meter.Ended(b.job.Kind, b.job.Queue, b.outcome.State, 1)
 	}

@@ -43,6 +43,7 @@ type lease struct {
 	bus    *Bus
 	exec   *executor
 	pools  func() map[string]job.PoolUse // nil for none
+	recent func() job.RunWindow          // nil for none
 	nudged chan struct{}                 // one slot: renew now
 	asked  chan struct{}                 // closed when an operator wants no more jobs to be taken
 
@@ -163,6 +164,9 @@ func (l *lease) renew(ctx context.Context, id string, draining bool) error {
 	beat := job.Beat{Draining: draining, Running: l.exec.slots.used()}
 	if l.pools != nil {
 		beat.Pools = l.pools()
+	}
+	if l.recent != nil {
+		beat.Runs = l.recent()
 	}
 	return l.ledger.Renew(ctx, id, l.length, beat)
 }

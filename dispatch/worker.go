@@ -122,6 +122,7 @@ func NewWorker(cfg WorkerConfig, ledger WorkerLedger, broker *Broker, bus *Bus, 
 		Host: host, PID: os.Getpid(), Version: cfg.Version, Queues: w.queueNames(), Concurrency: cfg.Concurrency,
 	}, ledger, bus, w.exec, log)
 	w.lease.pools = cfg.PoolsFunc
+	w.lease.recent = func() job.RunWindow { return w.finish.recent.last(time.Now()) }
 	w.exec.holds = w.lease.holds
 	w.shown = newProgress(ledger, log)
 	w.exec.shown, w.exec.notes = w.shown, ledger

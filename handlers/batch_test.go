@@ -199,7 +199,7 @@ func TestBatchIsParked(t *testing.T) {
 	j.Attempt = j.MaxAttempts
 	_, err := b.run(t.Context(), j)
 	f := partial(t, err, job.ClassThrottled, job.CodeUpstreamStatus, "200 null null")
-	if f.RetryAfter != 7*time.Second || f.Wait != job.WaitRateLimit || f.On != clients.Target("crm") || f.Unrun {
+	if f.RetryAfter != 7*time.Second || f.Wait != job.WaitRateLimit || f.On != "client crm" || f.Unrun {
 		t.Errorf("Failure = %+v, want the longest wait, for the client, of a run that has begun", f)
 	}
 	b = newBatcher(t, func(c *clients.Config) { c.Gate = shut{} })

@@ -21,6 +21,7 @@ import (
 type Database interface {
 	Run(ctx context.Context, op dbop.Operation, effect *store.Effect) (*store.Result, error)
 	RunCached(ctx context.Context, op dbop.Operation, c store.Cached) (*store.Result, error)
+	Warm(ctx context.Context, op dbop.Operation, c store.Cached) (fresh bool, err error)
 	RunTransaction(ctx context.Context, txn dbop.Transaction, effect *store.Effect) (*store.Result, error)
 	Seal(ctx context.Context, e store.Effect, ops ...dbop.Operation) (stored json.RawMessage, applied bool, err error)
 }
@@ -61,13 +62,13 @@ const unknownKindDelay = 5 * time.Second
 
 // Run does the job once. Its errors are *job.Failure.
 func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
-	if _, ok := tasks.Lookup(j.Kind); !ok {
+	if !tasks.Known(j.Kind) {
 		return job.Result{}, &job.Failure{
 			Class: job.ClassThrottled, Code: job.CodeUnknownKind, Wait: job.WaitNoWorker, RetryAfter: unknownKindDelay,
 			Message: "worker " + j.Worker + " does not know kind " + j.Kind,
 		}
 	}
-	task, err := tasks.Parse(j.Kind, j.Args, h.targets)
+	task, err := tasks.ParseStored(j.Kind, j.Args, h.targets)
 	if err != nil {
 		return job.Result{}, invalid(err)
 	}
@@ -82,8 +83,12 @@ func (h *Handlers) Run(ctx context.Context, j *job.Job) (job.Result, error) {
 		return h.batch(ctx, j, task)
 	case *tasks.Exchange:
 		return h.exchange(ctx, j, task)
+	case *tasks.Warm:
+		return h.warm(ctx, j, task)
 	case *tasks.Health:
 		return h.health(ctx, task)
+	case *tasks.Notify:
+		return h.notify(ctx, j, task)
 	case *tasks.Noop:
 		return noop(ctx, task)
 	}
@@ -104,7 +109,7 @@ func invalid(err error) *job.Failure {
 // more, or returns what one that did has stored. Kinds that change no database
 // have nothing to seal.
 func (h *Handlers) Seal(ctx context.Context, j *job.Job) (result json.RawMessage, applied bool, err error) {
-	task, err := tasks.Parse(j.Kind, j.Args, h.targets)
+	task, err := tasks.ParseStored(j.Kind, j.Args, h.targets)
 	if err != nil {
 		return nil, false, invalid(err)
 	}

@@ -51,6 +51,13 @@ func (f *fake) RunCached(_ context.Context, op dbop.Operation, c store.Cached) (
 	return &store.Result{JSON: json.RawMessage(`{"row":null,"cached":true}`), Cached: true}, f.err
 }
 
+func (f *fake) Warm(_ context.Context, op dbop.Operation, c store.Cached) (bool, error) {
+	if op.Table == "gone" {
+		return false, job.Permanent(job.CodeUnknownTable, "it is gone")
+	}
+	return c.Key == "held", f.err
+}
+
 func (f *fake) Seal(_ context.Context, e store.Effect, ops ...dbop.Operation) (json.RawMessage, bool, error) {
 	f.sealed = &e
 	for _, op := range ops {

@@ -13,7 +13,7 @@ import (
 type Looker interface {
 	// Look returns how it found the targets that are named, all when none is. It
 	// heeds ctx, and takes what does not answer for down.
-	Look(ctx context.Context, names []string) []tasks.TargetHealth
+	Look(ctx context.Context, targets []job.Target) []tasks.TargetHealth
 }
 
 // WithLooker lets the handlers run system.health. It is called before the first

@@ -20,9 +20,9 @@ func (noTargets) Client(string) (tasks.Client, bool)     { return tasks.Client{}
 // sight is a Looker that has looked.
 type sight []tasks.TargetHealth
 
-func (s sight) Look(_ context.Context, names []string) []tasks.TargetHealth {
-	if len(names) > 0 {
-		return s[:len(names)]
+func (s sight) Look(_ context.Context, targets []job.Target) []tasks.TargetHealth {
+	if len(targets) > 0 {
+		return s[:len(targets)]
 	}
 	return s
 }

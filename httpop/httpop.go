@@ -36,6 +36,10 @@ type Cache struct {
 	// TTL is how long it may be used; zero means as long as the upstream says, or
 	// else as long as the client's configuration does.
 	TTL time.Duration
+	// Early asks the upstream as soon as what is kept has less than three fifths of
+	// its life left, and keeps that while the upstream fails: it is for a caller
+	// that wants others to find something.
+	Early bool
 	// Refresh asks the upstream whatever is kept, so that what is kept is new.
 	Refresh bool
 }

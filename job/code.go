@@ -33,6 +33,8 @@ const (
 	CodeAuthFailed          Code = "auth_failed"          // no credentials for the API: its token_url or its custom auth refused; nothing was sent
 	CodeDialDenied          Code = "dial_denied"          // the API's address is not allowed
 	CodeResponseTooLarge    Code = "response_too_large"   // the API's answer is over max_response
+	CodeCacheAway           Code = "cache_away"           // the cache's Redis does not answer
+	CodeNotKept             Code = "not_kept"             // the cache does not keep what was read: it is turned off, the result is too large, or the API forbids it
 	CodeResponseInvalid     Code = "response_invalid"     // the API accepted the request; its answer was cut short or cannot be decoded
 	CodeAmbiguous           Code = "ambiguous"            // the request may have been carried out; repeating it is not safe
 	CodeBreakerOpen         Code = "breaker_open"         // the client's circuit breaker is open
@@ -53,7 +55,7 @@ func Codes() []Code {
 		CodeUnexpectedRows, CodeResultTooLarge, CodeInvalidReference,
 		CodeEffectsMissing, CodePoolTimeout, CodeDatabaseUnreachable, CodeConflict, CodeTimeout,
 		CodeDeadlineExceeded, CodeCanceled, CodeExpired, CodeUpstreamStatus, CodeUpstreamUnreachable,
-		CodeAuthFailed, CodeDialDenied, CodeResponseTooLarge, CodeResponseInvalid, CodeAmbiguous, CodeBreakerOpen,
+		CodeAuthFailed, CodeDialDenied, CodeResponseTooLarge, CodeCacheAway, CodeNotKept, CodeResponseInvalid, CodeAmbiguous, CodeBreakerOpen,
 		CodeRateLimited, CodePoison, CodeExhausted, CodeWorkerLost, CodeHandedBack, CodeFailed, CodeInternal,
 	}
 }

@@ -5,6 +5,7 @@ type Beat struct {
 	Draining bool               // it takes no more jobs
 	Running  int                // jobs
 	Pools    map[string]PoolUse // of its target databases, by name
+	Runs     RunWindow          // that ended in the last minute
 }
 
 // PoolUse is how the connections to a database are used at one moment. Those of

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -15,7 +16,7 @@ var migrations embed.FS
 
 // Migration is one step of the schema.
 type Migration struct {
-	Version int
+	Version int // the number that its name begins with
 	Name    string
 	SQL     string
 }
@@ -29,21 +30,26 @@ func (l *Ledger) Migrations() []Migration {
 		panic("ledger: " + err.Error()) // the pattern is a constant
 	}
 	steps := make([]Migration, 0, len(files))
-	for i, file := range files { // Glob sorts
+	for _, file := range files { // Glob sorts
 		text, err := migrations.ReadFile(file)
 		if err != nil {
 			panic("ledger: " + err.Error()) // it was embedded a moment ago
 		}
-		steps = append(steps, Migration{
-			Version: i + 1,
-			Name:    strings.TrimSuffix(strings.TrimPrefix(file, dir+"/"), ".sql"),
-			SQL:     string(text),
-		})
+		name := strings.TrimSuffix(strings.TrimPrefix(file, dir+"/"), ".sql")
+		number, _, _ := strings.Cut(name, "_")
+		version, err := strconv.Atoi(number)
+		if err != nil {
+			panic("ledger: migration " + name + " has no number")
+		}
+		steps = append(steps, Migration{Version: version, Name: name, SQL: string(text)})
 	}
 	return steps
 }
 
-func (l *Ledger) latestMigration() int { return len(l.Migrations()) }
+func (l *Ledger) latestMigration() int {
+	steps := l.Migrations()
+	return steps[len(steps)-1].Version
+}
 
 // migrationLock is the key of PostgreSQL's advisory lock. The lock belongs to
 // the transaction, so a crash releases it.

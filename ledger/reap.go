@@ -21,7 +21,7 @@ const maxReap = 500
 // call it again at once while there are as many as one call takes. Any number
 // of processes may reap.
 func (l *Ledger) Reap(ctx context.Context) ([]job.Event, error) {
-	const expired = `UPDATE asyncops_workers SET state = 'gone' WHERE state <> 'gone' AND lease_until < ?now`
+	const expired = `UPDATE asyncops_workers SET state = 'gone', lost_at = ?now WHERE state <> 'gone' AND lease_until < ?now`
 	if _, err := l.exec(ctx, expired); err != nil {
 		return nil, l.wrap(err, "reap: end leases")
 	}

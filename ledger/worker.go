@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -27,6 +28,7 @@ type Worker struct {
 	State      WorkerState
 	Running    int                    // jobs, as of BeatAt
 	Pools      map[string]job.PoolUse // of its databases, as of BeatAt
+	Runs       job.RunWindow          // as of BeatAt
 	StartedAt  time.Time
 	BeatAt     time.Time
 	Age        time.Duration // of BeatAt, by the ledger's clock
@@ -47,11 +49,14 @@ type workerRow struct {
 	Running     int         `bun:"running"`
 	Drain       bool        `bun:"drain"`
 	Pools       string      `bun:"pools"`
+	Runs        string      `bun:"runs"`
 	StartedAt   micros      `bun:"started_at"`
 	BeatAt      micros      `bun:"beat_at"`
 	LeaseUntil  micros      `bun:"lease_until"`
 	Age         int64       `bun:"age,scanonly"`
 }
+
+const workerColumns = `id, host, pid, version, queues, concurrency, state, running, pools, runs, started_at, beat_at, lease_until`
 
 // Join begins a worker's life with a lease of the given length. Its ID must be
 // new: a worker whose lease ended joins again under another.
@@ -81,9 +86,13 @@ func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, 
 	if err != nil {
 		return l.wrap(err, "renew the lease of %s", worker)
 	}
-	const query = `UPDATE asyncops_workers SET lease_until = ?now + ?, beat_at = ?now, state = ?, running = ?, pools = ?
+	runs, err := json.Marshal(beat.Runs)
+	if err != nil {
+		return l.wrap(err, "renew the lease of %s", worker)
+	}
+	const query = `UPDATE asyncops_workers SET lease_until = ?now + ?, beat_at = ?now, state = ?, running = ?, pools = ?, runs = ?
 		WHERE id = ? AND state <> 'gone'`
-	n, err := l.exec(ctx, query, lease.Microseconds(), string(state), beat.Running, string(pools), worker)
+	n, err := l.exec(ctx, query, lease.Microseconds(), string(state), beat.Running, string(pools), string(runs), worker)
 	if err != nil {
 		return l.wrap(err, "renew the lease of %s", worker)
 	}
@@ -98,7 +107,7 @@ func (l *Ledger) Renew(ctx context.Context, worker string, lease time.Duration, 
 // Leave ends a worker's life in order. Jobs that it has not handed back are
 // reaped at once, as if it had died.
 func (l *Ledger) Leave(ctx context.Context, worker string) error {
-	const query = `UPDATE asyncops_workers SET state = 'gone', running = 0, pools = NULL, beat_at = ?now, lease_until = ?now WHERE id = ?`
+	const query = `UPDATE asyncops_workers SET state = 'gone', running = 0, pools = NULL, runs = NULL, beat_at = ?now, lease_until = ?now WHERE id = ?`
 	_, err := l.exec(ctx, query, worker)
 	if err == nil {
 		l.doubts.forget(worker)
@@ -141,7 +150,8 @@ func (l *Ledger) CancelRequests(ctx context.Context, worker string) ([]job.ID, e
 // hour ago, youngest first.
 func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 	var rows []workerRow
-	err := l.read.NewSelect().Model(&rows).ColumnExpr("*").ColumnExpr("? - beat_at AS age", bun.Safe(l.dialect.now)).
+	// By their names: a later release's schema has more of them.
+	err := l.read.NewSelect().Model(&rows).ColumnExpr(workerColumns).ColumnExpr("? - beat_at AS age", bun.Safe(l.dialect.now)).
 		Where("state <> 'gone' OR beat_at > ? - ?", bun.Safe(l.dialect.now), time.Hour.Microseconds()).
 		OrderExpr("started_at DESC, id").Scan(ctx)
 	if err != nil {
@@ -160,14 +170,19 @@ func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 		if r.Drain && r.State == WorkerRunning {
 			workers[i].State = WorkerDraining // it will hear of it
 		}
-		if r.Pools == "" {
-			continue
-		}
-		if err := json.Unmarshal([]byte(r.Pools), &workers[i].Pools); err != nil {
+		if err := errors.Join(readJSON(r.Pools, &workers[i].Pools), readJSON(r.Runs, &workers[i].Runs)); err != nil {
 			return nil, l.wrap(err, "list workers: %s", r.ID)
 		}
 	}
 	return workers, nil
+}
+
+// readJSON reads a column that may be NULL.
+func readJSON(text string, v any) error {
+	if text == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), v)
 }
 
 // maxRunning bounds what Running reads.

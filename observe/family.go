@@ -84,6 +84,7 @@ func Families() []Family {
 		of(Gauge, "relay_lag_seconds", "How long the first of the jobs that are due and unrung has waited for the relay."),
 		of(Gauge, "ledger_redis_drift", "Doorbells that open jobs of the ledger name and Redis does not hold."),
 		of(Gauge, "schedule_lag_seconds", "How long the first of the schedules that are due has waited for its fire."),
+		of(Gauge, "alerts_firing", "Alerts of the fleet that fire.", "rule"),
 		timed(requestBuckets, "http_request_duration_seconds", "How long requests to this process took, by route template.", "route", "method", "code"),
 		of(Gauge, "build_info", "1; the labels say what is running.", "version", "revision", "go_version"),
 	}

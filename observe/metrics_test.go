@@ -41,6 +41,8 @@ func idle() observe.Sources {
 
 		ScheduleLag: func(context.Context) (time.Duration, error) { return 0, nil },
 
+		AlertsFiring: func(context.Context) (map[job.AlertRule]int, error) { return nil, nil },
+
 		DatabasePools: pools, ClientPools: pools, CacheBytes: func() int64 { return 0 },
 		Targets:  func() []observe.Target { return []observe.Target{{Type: "database", Name: "demo"}} },
 		Breakers: func() map[string]observe.Breaker { return map[string]observe.Breaker{"demo": {State: "closed"}} },
@@ -110,7 +112,7 @@ func TestFamiliesAreThoseOfTheContract(t *testing.T) {
 		slow_queries_total{database,operation} client_request_duration_seconds{client,method,code}
 		client_pool_connections{client,state} cache_requests_total{cache,result} cache_evictions_total{cache} cache_bytes{}
 		breaker_state{client} breaker_failures{client} breaker_transitions_total{client,to} rate_limited_total{client} target_up{type,name} redis_up{} ledger_up{} ledger_group_size{}
-		relay_lag_seconds{} ledger_redis_drift{} schedule_lag_seconds{} http_request_duration_seconds{route,method,code}
+		relay_lag_seconds{} ledger_redis_drift{} schedule_lag_seconds{} alerts_firing{rule} http_request_duration_seconds{route,method,code}
 		build_info{version,revision,go_version}`)
 	var got []string
 	for _, f := range observe.Families() {
@@ -234,6 +236,9 @@ func TestSourcesAreReadAndPadded(t *testing.T) {
 	s.Breakers = func() map[string]observe.Breaker {
 		return map[string]observe.Breaker{"crm": {State: "open"}, "mail": {State: "half_open"}, "up": {State: "closed", Failures: 3}}
 	}
+	s.AlertsFiring = func(context.Context) (map[job.AlertRule]int, error) {
+		return map[job.AlertRule]int{job.AlertMemory: 2}, nil
+	}
 	s.RedisUp = func() bool { return true }
 	m := observe.New(observe.Build{}, observe.Labels{})
 	m.Feed(s, discard())
@@ -241,6 +246,7 @@ func TestSourcesAreReadAndPadded(t *testing.T) {
 	want := map[string]float64{
 		`queue_pending{queue="low"}`: 7, `queue_oldest_seconds{queue="low"}`: 90,
 		`jobs_parked{reason="pool"}`: 4, `jobs_parked{reason="breaker"}`: 0,
+		`alerts_firing{rule="memory"}`: 2, `alerts_firing{rule="target_down"}`: 0,
 		`workers{state="running"}`: 3, `workers{state="gone"}`: 0,
 		`db_pool_connections{database="demo",state="in_use"}`: 2,
 		`db_pool_connections{database="demo",state="idle"}`:   3,

@@ -36,6 +36,8 @@ type Sources struct {
 
 	ScheduleLag func(ctx context.Context) (time.Duration, error) // schedule_lag_seconds
 
+	AlertsFiring func(ctx context.Context) (map[job.AlertRule]int, error) // alerts_firing
+
 	DatabasePools func() map[string]Pool    // db_pool_connections, by database
 	ClientPools   func() map[string]Pool    // client_pool_connections, by client
 	CacheBytes    func() int64              // cache_bytes
@@ -92,6 +94,9 @@ func (m *Metrics) Feed(s Sources, log *slog.Logger) {
 	}
 	if s.ScheduleLag != nil {
 		c.add(m, "schedule_lag_seconds", one(lookedUp(s.ScheduleLag), time.Duration.Seconds))
+	}
+	if s.AlertsFiring != nil {
+		c.add(m, "alerts_firing", counts(lookedUp(s.AlertsFiring), job.AlertRules()))
 	}
 	if s.DatabasePools != nil {
 		c.add(m, "db_pool_connections", pools(s.DatabasePools))

@@ -34,6 +34,7 @@ func exampleServer() *httptest.Server {
 	answer("GET /v1/databases/{name}", 200, `{"name":"main","driver":"postgres","health":{"status":"degraded","effects":"present","detail":"fsync is off: set fsync = on in postgresql.conf"},"pool":{"in_use":50,"max":50,"workers":[]},"parked":1200}`)
 	answer("POST /v1/clients/{name}/breaker/reset", 200, `{"name":"crm","health":{"status":"ok"},"breaker":{"state":"closed","failures":0},"parked":340}`)
 	answer("POST /v1/schedules", 201, `{"name":"nightly","cron":"0 3 * * *","timezone":"Europe/Berlin","next_fires":["2026-11-24T02:00:00Z","2026-11-25T02:00:00Z"]}`)
+	answer("GET /v1/alerts", 200, `{"items":[{"rule":"target_down","state":"firing","about":{"type":"database","name":"main"},"value":1,"threshold":null,"since":"2026-11-23T09:59:30Z","fired_at":"2026-11-23T10:00:00Z","resolved_at":null,"seen_at":"2026-11-23T10:00:05Z","summary":"database main fails its health check","remedy":"See its detail in GET /v1/databases."}],"seen_at":"2026-11-23T10:00:05Z"}`)
 	return httptest.NewServer(mux)
 }
 
@@ -177,4 +178,26 @@ func ExampleClient_CreateSchedule() {
 	}
 	fmt.Println(made.Name, "fires next at", made.NextFires[0].Format(time.RFC3339))
 	// Output: nightly fires next at 2026-11-24T02:00:00Z
+}
+
+func ExampleClient_Alerts() {
+	server := exampleServer()
+	defer server.Close()
+	client, err := sdk.New(server.URL, "", sdk.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+
+	alerts, err := client.Alerts(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	for _, a := range alerts {
+		fmt.Println(a.State, a.Rule, a.About, a.Since.Format(time.TimeOnly), a.ResolvedAt.IsZero())
+		fmt.Println(a.Summary)
+	}
+	// Output:
+	// firing target_down database main 09:59:30 true
+	// database main fails its health check
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/asyncops/asyncops/cache"
 	"github.com/asyncops/asyncops/dbop"
+	"github.com/asyncops/asyncops/job"
 )
 
 // QueryCache says what a target keeps of what reads find.
@@ -41,32 +42,67 @@ func (t *Target) RunCached(ctx context.Context, op dbop.Operation, c Cached) (*R
 	if t.space == nil || op.Writes() {
 		return t.Run(ctx, op, nil)
 	}
+	res, _, err := t.cached(ctx, op, c, t.space.Get)
+	return res, err
+}
+
+// Warm has the cache hold what RunCached would find, for at least half of its
+// TTL, and reports whether it held that already. Until what was read is there,
+// reads take what was kept before. The error, a *job.Failure, may be that the
+// cache is away, or that it does not keep the result.
+func (t *Target) Warm(ctx context.Context, op dbop.Operation, c Cached) (fresh bool, err error) {
+	if t.space == nil || op.Writes() {
+		return false, job.Permanent(job.CodeNotKept, "nothing of database %s is kept; see cache.enabled", t.cfg.Name)
+	}
+	res, answer, err := t.cached(ctx, op, c, func(ctx context.Context, e cache.Entry, load cache.Load) (cache.Answer, error) {
+		return t.space.Warm(ctx, e, cache.Ahead(t.ttl(c)), load)
+	})
+	switch {
+	case err != nil:
+		return false, err
+	case answer.Kept():
+		return answer.Cached(), nil
+	case answer.Result == cache.Bypass:
+		return false, job.Retryable(job.CodeCacheAway, "the cache is away: Redis does not answer")
+	case res.Rows > int64(t.cfg.Cache.MaxRows):
+		return false, job.Permanent(job.CodeNotKept, "%d rows are more than cache.max_rows, %d, and are not kept", res.Rows, t.cfg.Cache.MaxRows)
+	}
+	return false, job.Permanent(job.CodeNotKept, "the result is too large to be kept; see cache.max_bytes")
+}
+
+func (t *Target) ttl(c Cached) time.Duration {
+	if c.TTL == 0 {
+		return t.cfg.Cache.TTL
+	}
+	return c.TTL
+}
+
+// cached answers a read by what ask says of its entry.
+func (t *Target) cached(
+	ctx context.Context, op dbop.Operation, c Cached, ask func(context.Context, cache.Entry, cache.Load) (cache.Answer, error),
+) (*Result, cache.Answer, error) {
 	if err := t.registry.failure(op); err != nil {
-		return nil, err
+		return nil, cache.Answer{}, err
 	}
 	entry, err := t.entry(ctx, op, c)
 	if err != nil {
-		return nil, t.failure(ctx, op.Op, err)
-	}
-	ttl := c.TTL
-	if ttl == 0 {
-		ttl = t.cfg.Cache.TTL
+		return nil, cache.Answer{}, t.failure(ctx, op.Op, err)
 	}
 	var read *Result // by this call
-	answer, err := t.space.Get(ctx, entry, func(ctx context.Context, _ []byte) (cache.Value, error) {
+	answer, err := ask(ctx, entry, func(ctx context.Context, _ []byte) (cache.Value, error) {
 		var err error
 		if read, err = t.Run(ctx, op, nil); err != nil {
 			return cache.Value{}, err
 		}
-		return cache.Value{Data: pack(read), TTL: t.life(read, ttl)}, nil
+		return cache.Value{Data: pack(read), TTL: t.life(read, t.ttl(c))}, nil
 	})
 	switch {
 	case err != nil:
-		return nil, t.failure(ctx, op.Op, err)
+		return nil, answer, t.failure(ctx, op.Op, err)
 	case answer.Cached() || read == nil:
-		return unpack(answer.Data)
+		read, err = unpack(answer.Data)
 	}
-	return read, nil
+	return read, answer, err
 }
 
 // entry is where the result of a read is kept. The statement's whole text, with

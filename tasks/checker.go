@@ -32,6 +32,7 @@ const (
 	CodeUnknownDatabase = "unknown_database"
 	CodeUnknownClient   = "unknown_client"
 	CodeUnknownTarget   = "unknown_target"
+	CodeAmbiguousTarget = "ambiguous_target"
 )
 
 // checker reads the args of one job and keeps what is wrong with them.

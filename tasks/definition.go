@@ -25,6 +25,7 @@ const (
 	HTTPRequest   Kind = "http.request"
 	HTTPBatch     Kind = "http.batch"
 	WSExchange    Kind = "ws.exchange"
+	CacheWarm     Kind = "cache.warm"
 	SystemHealth  Kind = "system.health"
 	SystemNoop    Kind = "system.noop"
 )
@@ -107,6 +108,7 @@ var entries = []entry{
 	{HTTPRequest, EffectUpstream, "Call an API and keep its answer.", read[HTTPRequestArgs]},
 	{HTTPBatch, EffectUpstream, "Call APIs side by side and keep what came of each call.", read[HTTPBatchArgs]},
 	{WSExchange, EffectUpstream, "Talk to an API over a WebSocket and keep what it said.", read[WSExchangeArgs]},
+	{CacheWarm, EffectNone, "Have the cache hold what others will read, before it expires.", read[WarmArgs]},
 	{SystemHealth, EffectNone, "Look at databases, clients, Redis and the ledger.", read[HealthArgs]},
 	{SystemNoop, EffectNone, "Do nothing, for smoke tests and benchmarks.", read[NoopArgs]},
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/asyncops/asyncops/dbop"
 	"github.com/asyncops/asyncops/httpop"
+	"github.com/asyncops/asyncops/job"
 	"github.com/asyncops/asyncops/tasks"
 	"github.com/google/go-cmp/cmp"
 )
@@ -132,14 +133,32 @@ func examples() []example {
 		{"cache", "http.request", `{"method":"HEAD","path":"/x","cache":{"key":"x","ttl":"1h"}}`,
 			&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "HEAD", Path: "/x", Cache: &httpop.Cache{Key: "x", TTL: time.Hour}}}},
 
+		{"each kind", "cache.warm", `{"items":[{"kind":"db.select_one","args":{"table":"users","where":{"id":7},"cache":{"key":"user-7","ttl":"1m"}}},` +
+			`{"kind":"db.select_many","args":{"table":"users","cache":{"key":"users"}}},{"kind":"http.request","args":{"method":"GET","path":"/x","cache":{"key":"x"}}}]}`,
+			&tasks.Warm{Items: []tasks.Task{
+				parsed("db.select_one", `{"table":"users","where":{"id":7},"cache":{"key":"user-7","ttl":"1m"}}`),
+				parsed("db.select_many", `{"table":"users","cache":{"key":"users"}}`),
+				&tasks.HTTP{Client: "crm", Request: httpop.Request{Method: "GET", Path: "/x", Cache: &httpop.Cache{Key: "x"}}},
+			}}},
+
 		{"all", "system.health", `{}`, &tasks.Health{}},
-		{"some", "system.health", `{"targets":["main","crm","ledger","redis"]}`, &tasks.Health{Targets: []string{"main", "crm", "ledger", "redis"}}},
+		{"some", "system.health", `{"targets":["main","crm","ledger","redis"]}`, &tasks.Health{Targets: []job.Target{job.DatabaseTarget("main"), job.ClientTarget("crm"), {Type: job.TypeLedger, Name: "ledger"}, {Type: job.TypeRedis, Name: "redis"}}}},
+		{"with their types", "system.health", `{"targets":["database main","client crm"]}`, &tasks.Health{Targets: []job.Target{job.DatabaseTarget("main"), job.ClientTarget("crm")}}},
 
 		{"nothing", "system.noop", `{}`, &tasks.Noop{}},
 		{"sleep", "system.noop", `{"sleep":"1h","fail":false}`, &tasks.Noop{Sleep: time.Hour}},
 		{"fail", "system.noop", `{"sleep":"0s","fail":true}`, &tasks.Noop{Fail: true, Message: "the job was asked to fail"}},
 		{"fail with message", "system.noop", `{"fail":"on purpose"}`, &tasks.Noop{Fail: true, Message: "on purpose"}},
 	}
+}
+
+// parsed is what a job of the kind would do.
+func parsed(kind, args string) tasks.Task {
+	task, err := tasks.Parse(kind, json.RawMessage(args), configured())
+	if err != nil {
+		panic(err)
+	}
+	return task
 }
 
 func TestParse(t *testing.T) {

@@ -278,6 +278,19 @@ func refusals() []refusal {
 		{"targets of text", "system.health", `{"targets":"main"}`, "400 /args/targets wrong_type"},
 		{"too many targets", "system.health", `{"targets":[` + items(101, `"t%d"`) + `]}`, "422 /args/targets too_many"},
 
+		// Warming.
+		{"nothing to warm", "cache.warm", `{}`, "422 /args/items required"},
+		{"no items", "cache.warm", `{"items":[]}`, "422 /args/items required"},
+		{"items of a number", "cache.warm", `{"items":7}`, "400 /args/items wrong_type"},
+		{"an unknown field", "cache.warm", `{"items":[],"ttl":"1m"}`, "400 /args/ttl unknown_field"},
+		{"too many items", "cache.warm", `{"items":[` + items(1001, `{"kind":"k%d"}`) + `]}`, "422 /args/items too_many"},
+		{"an item that writes", "cache.warm", `{"items":[{"kind":"db.delete_one","args":{"table":"users","where":{"id":1}}}]}`, "422 /args/items/0/kind not_allowed"},
+		{"an item of a query", "cache.warm", `{"items":[{"kind":"db.query","args":{"name":"q"}}]}`, "422 /args/items/0/kind not_allowed"},
+		{"a POST", "cache.warm", `{"items":[{"kind":"http.request","args":{"method":"POST","path":"/x"}}]}`, "422 /args/items/0/args/method not_allowed"},
+		{"an item that is not to be kept", "cache.warm", `{"items":[{"kind":"db.select_one","args":{"table":"users"}}]}`, "422 /args/items/0/args/cache required"},
+		{"an item of another table", "cache.warm", `{"items":[{"kind":"db.select_one","args":{"table":"users","cache":{"key":"k"}}},{"kind":"db.select_many","args":{"table":"nope","cache":{"key":"k"}}}]}`, "422 /args/items/1/args/table unknown_table"},
+		{"an item with an unknown field", "cache.warm", `{"items":[{"kind":"db.select_one","args":{"tabel":"users"}}]}`, "400 /args/items/0/args/tabel unknown_field"},
+
 		// Noops.
 		{"sleep over an hour", "system.noop", `{"sleep":"1h1s"}`, "422 /args/sleep out_of_range"},
 		{"sleep backwards", "system.noop", `{"sleep":"-1s"}`, "422 /args/sleep out_of_range"},
@@ -285,9 +298,6 @@ func refusals() []refusal {
 		{"fail of a number", "system.noop", `{"fail":1}`, "400 /args/fail wrong_type"},
 		{"fail of nothing", "system.noop", `{"fail":""}`, "422 /args/fail invalid_value"},
 		{"fail at length", "system.noop", `{"fail":"` + strings.Repeat("x", 1025) + `"}`, "422 /args/fail too_long"},
-	}
-	for _, kind := range []string{"cache.warm"} {
-		refused = append(refused, refusal{"kind to come", kind, `{}`, "422 /kind unknown_kind"})
 	}
 	for _, kind := range []string{"db.update_one", "db.update_many", "db.delete_one", "db.delete_many"} {
 		values := ""

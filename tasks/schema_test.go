@@ -50,6 +50,9 @@ func kinds() []described {
 			tasks.WSExchangeResult{Received: []json.RawMessage{}, CloseCode: 1000},
 			tasks.WSExchangeResult{Received: []json.RawMessage{json.RawMessage(`{"a":1}`), json.RawMessage(`"hi"`)}, Skipped: 1, CloseCode: 4000, Subprotocol: "v1"},
 		}},
+		{tasks.CacheWarm, tasks.WarmArgs{}, tasks.WarmResult{}, []any{tasks.WarmResult{
+			Items: []tasks.WarmOutcome{{Status: tasks.Warmed}, {Status: tasks.WarmFailed, Error: &job.Error{Code: job.CodeTimeout, Message: "late"}}}, Warmed: 1, Failed: 1,
+		}}},
 		{tasks.SystemHealth, tasks.HealthArgs{}, tasks.HealthResult{}, []any{tasks.HealthResult{
 			Status: "down", Targets: []tasks.TargetHealth{{Type: "database", Name: "main", Status: "down", Detail: "no answer in time"}},
 		}}},
@@ -231,7 +234,7 @@ func TestDefinitions(t *testing.T) {
 		}
 	}
 	want := map[tasks.Effect][]tasks.Kind{
-		tasks.EffectNone:     {tasks.DBSelectOne, tasks.DBSelectMany, tasks.SystemHealth, tasks.SystemNoop},
+		tasks.EffectNone:     {tasks.DBSelectOne, tasks.DBSelectMany, tasks.CacheWarm, tasks.SystemHealth, tasks.SystemNoop},
 		tasks.EffectDatabase: {tasks.DBInsertOne, tasks.DBInsertMany, tasks.DBUpdateOne, tasks.DBUpdateMany, tasks.DBDeleteOne, tasks.DBDeleteMany, tasks.DBQuery, tasks.DBTransaction},
 		tasks.EffectUpstream: {tasks.HTTPRequest, tasks.HTTPBatch, tasks.WSExchange},
 	}

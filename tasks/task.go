@@ -12,7 +12,7 @@ import (
 )
 
 // Task is a job's args, read and found right: one of *DB, *Transaction,
-// *HTTP, *Batch, *Exchange, *Health and *Noop.
+// *HTTP, *Batch, *Exchange, *Warm, *Health, *Noop and *Notify.
 type Task interface {
 	// Kind is the kind whose args were read.
 	Kind() Kind
@@ -91,6 +91,10 @@ type Targets interface {
 // has not the JSON form that the kind's args have, else ErrInvalid. Absent and
 // null args are read as {}.
 func Parse(kind string, args json.RawMessage, targets Targets) (Task, error) {
+	return parse(find, kind, args, targets)
+}
+
+func parse(find func(string) (entry, bool), kind string, args json.RawMessage, targets Targets) (Task, error) {
 	entry, ok := find(kind)
 	if !ok {
 		return nil, unknownKind(kind)

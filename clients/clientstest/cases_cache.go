@@ -67,6 +67,7 @@ func cacheCases() []cacheCase {
 		return func(r *httpop.Request) { r.Headers = map[string]string{name: value} }
 	}
 	refresh := func(r *httpop.Request) { r.Cache.Refresh = true }
+	early := func(r *httpop.Request) { r.Cache.Early = true }
 	expect := func(statuses ...int) func(*httpop.Request) {
 		return func(r *httpop.Request) { r.Expect = statuses }
 	}
@@ -76,6 +77,8 @@ func cacheCases() []cacheCase {
 		// Asked for.
 		{name: "asked", script: []Step{one(), two}, calls: []cacheCall{asked(time.Hour, "1", false, 1), asked(time.Hour, "1", true, 0), asked(time.Minute, "1", true, 0)}},
 		{name: "the client's ttl", script: []Step{one(), two}, calls: []cacheCall{asked(0, "1", false, 1), asked(0, "1", true, 0)}},
+		{name: "early, while most of its time is left", script: []Step{one(), two}, calls: []cacheCall{asked(time.Hour, "1", false, 1), asked(time.Hour, "1", true, 0).with(early)}},
+		{name: "early, and its time is over", script: []Step{one(), two}, calls: []cacheCall{asked(gone, "1", false, 1), asked(gone, "2", false, 1).with(early)}},
 		{name: "its time is over", script: []Step{one(), two}, calls: []cacheCall{asked(gone, "1", false, 1), asked(gone, "2", false, 1)}},
 		{name: "nobody asked", script: []Step{one(), two}, calls: []cacheCall{plain("1", false, 1), plain("2", false, 1)}},
 		{name: "other callers", script: []Step{one(), two}, calls: []cacheCall{

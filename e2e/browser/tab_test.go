@@ -40,7 +40,6 @@ func open(t testing.TB, base, path string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
 	tb := &tab{t: t, ctx: ctx, base: base, bytes: map[string]int64{}}
-	tb.expect(`404 .*/v1/alerts`)
 	listening, stop := context.WithCancel(ctx)
 	var listeners sync.WaitGroup
 	t.Cleanup(func() {

@@ -21,6 +21,7 @@ var packageRules = []packageRule{
 	{path: "httpop", imports: []string{"job", "internal/strictjson"}, why: "API calls as data: tasks validates them, clients sends them, api shows them"},
 	{path: "tasks", imports: []string{"job", "dbop", "httpop", "internal/duration", "internal/strictjson"}},
 
+	{path: "alert", imports: []string{"job"}, why: "what is watched and what becomes of it; the ledger and what the rules read are told to it as interface and functions"},
 	{path: "schedule", imports: []string{"job"}, why: "when fires are and what becomes of them; ledger and tasks are told to it as functions"},
 
 	// The durable record, and what moves it.
@@ -36,7 +37,7 @@ var packageRules = []packageRule{
 	{path: "fleet", imports: []string{"job", "clients"}, why: "it is the gate that clients asks: limits and breakers that processes share"},
 
 	// The faces of the process.
-	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "schedule", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
+	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "alert", "schedule", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
 	{path: "dashboard", why: "pages that get their data over REST, as everybody does"},
 	{path: "observe", imports: []string{"job", "cache", "dbop"}, why: "labels are the product's own words, not free text"},
 	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},

@@ -211,19 +211,22 @@ func anchors(text string) []string {
 	return found
 }
 
+// alertStates are the states of alerts.
+var alertStates = map[job.AlertState]bool{job.AlertPending: true, job.AlertFiring: true, job.AlertResolved: true}
+
 // checkVocabulary looks at the words of the contract inside code.
 func checkVocabulary(tr tree, code string) []string {
 	var problems []string
 	for _, match := range stateValue.FindAllStringSubmatch(code, -1) {
 		for state := range strings.SplitSeq(match[1]+match[2], ",") {
-			if !job.State(state).Valid() {
+			if !job.State(state).Valid() && !alertStates[job.AlertState(state)] {
 				problems = append(problems, fmt.Sprintf("state %q: there is no such state", state))
 			}
 		}
 	}
 	for _, match := range kindValue.FindAllStringSubmatch(code, -1) {
 		kind := match[1] + match[2]
-		if _, ok := tasks.Lookup(kind); !ok && path.Ext(kind) != ".go" {
+		if !tasks.Known(kind) && path.Ext(kind) != ".go" {
 			problems = append(problems, "kind "+kind+": there is no such kind")
 		}
 	}

@@ -23,7 +23,7 @@ func cached() map[string]func(*testing.T, Harness) {
 	return map[string]func(*testing.T, Harness){
 		"cached reads": testCachedReads, "writes invalidate": testWritesInvalidate, "cached lost commit": testCachedLostCommit,
 		"cached views": testCachedViews, "cache bounds": testCacheBounds, "cached reads are never behind": testCachedNeverBehind,
-		"cached queries": testCachedQueries,
+		"cached queries": testCachedQueries, "warmed reads": testWarm,
 	}
 }
 
