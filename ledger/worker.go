@@ -56,7 +56,7 @@ type workerRow struct {
 	Age         int64       `bun:"age,scanonly"`
 }
 
-const workerColumns = `id, host, pid, version, queues, concurrency, state, running, pools, runs, started_at, beat_at, lease_until`
+const workerColumns = `id, host, pid, version, queues, concurrency, state, running, drain, pools, runs, started_at, beat_at, lease_until`
 
 // Join begins a worker's life with a lease of the given length. Its ID must be
 // new: a worker whose lease ended joins again under another.
