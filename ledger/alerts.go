@@ -77,8 +77,9 @@ func (l *Ledger) TakeAlertTurn(ctx context.Context, holder string, every, grace 
 		Every  int64  `bun:"every"`
 		Grace  int64  `bun:"grace"`
 	}{holder, every.Microseconds(), grace.Microseconds()}
-	// A clock that was set back must not keep everybody from it.
-	const until = `CASE WHEN taken_at > ?now THEN 0 WHEN holder = ?holder THEN taken_at - ?now + ?every
+	// A clock that was set back must not keep everybody from it. A turn taken just
+	// now may be later than the beginning of this statement, which waited for it.
+	const until = `CASE WHEN taken_at > ?now + 60000000 THEN 0 WHEN holder = ?holder THEN taken_at - ?now + ?every
 		ELSE taken_at - ?now + ?every + ?grace END`
 	err := l.read.NewRaw(l.timed(`SELECT `+until+` FROM asyncops_alert_turns WHERE one = 1`), args).Scan(ctx, &wait)
 	if err != nil || wait > 0 {
