@@ -42,13 +42,14 @@ cover: services ## write coverage.out and print the coverage of each function (P
 	ASYNCOPS_REQUIRE_SERVICES=1 $(GO) test -timeout 12m -coverpkg=./... -coverprofile=coverage.out $(FLAGS) $(PKG)
 	$(GO) tool cover -func=coverage.out
 
-check: lint ## check format, vet, lint, architecture, documentation, go.mod, generated files
+check: lint ## check format, vet, lint, architecture, documentation, go.mod, the pages, generated files
 	$(GO) test -count=1 ./internal/arch ./internal/docs
 	cd tools && $(GO) test ./...
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
 	cd bench && $(GO) vet ./... && $(TOOL) golangci-lint run --config ../.golangci.yml ./...
 	cd bench && $(GO) test ./... && $(GO) mod tidy -diff
+	scripts/dashboard
 	scripts/generated
 
 lint: ## check format, vet and the linters of .golangci.yml (PKG=…)

@@ -39,6 +39,7 @@ type Config struct {
 	MaxStreams     int            // event streams that a key may have open; a browser's session has no more than 5
 	RateLimit      RateLimit      // of each key; of each address where no key is asked for
 	Queues         []string       // that jobs may be submitted to
+	Weights        map[string]int // of Queues: their share of a busy worker; for those who look
 	DashboardPath  string         // beneath which Deps.Dashboard is served, such as /dashboard/; "" serves none
 	// ReadTimeout bounds the reading of a request, body included. Zero is 30 s,
 	// or RequestTimeout and a second if that is longer.

@@ -10,6 +10,7 @@ import (
 // queueItem is a queue as it is shown.
 type queueItem struct {
 	Name          string            `json:"name"`
+	Weight        *int              `json:"weight"` // its share of a busy worker; null for one that is not configured any more
 	Paused        bool              `json:"paused"`
 	Counts        map[job.State]int `json:"counts"`         // every state
 	OldestSeconds float64           `json:"oldest_seconds"` // how long the job that may start has waited; 0 when none waits
@@ -25,6 +26,9 @@ func (s *Server) queueItem(ctx context.Context, q Queue) queueItem {
 	item := queueItem{
 		Name: q.Name, Paused: q.Paused, Counts: make(map[job.State]int, len(job.States())),
 		Throughput: throughput{FinishedLastMinute: q.FinishedLastMinute},
+	}
+	if weight, ok := s.cfg.Weights[q.Name]; ok {
+		item.Weight = &weight
 	}
 	for _, state := range job.States() {
 		item.Counts[state] = q.Counts[state]

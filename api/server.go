@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -104,6 +105,10 @@ func (s *Server) setOrigins() error {
 	}
 	if len(s.cfg.CORSOrigins) > 0 {
 		s.echo.Pre(middleware.CORSWithConfig(middleware.CORSConfig{
+			// The pages are nobody else's, and neither are the logins beneath them.
+			Skipper: func(c echo.Context) bool {
+				return s.cfg.DashboardPath != "" && strings.HasPrefix(c.Request().URL.Path, s.cfg.DashboardPath)
+			},
 			AllowOrigins:     s.cfg.CORSOrigins,
 			AllowMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete},
 			AllowHeaders:     []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Prefer", "Traceparent", headerRequestID},

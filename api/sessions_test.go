@@ -316,7 +316,7 @@ func TestSessionOfAnOpenServer(t *testing.T) {
 func TestDashboardIsMounted(t *testing.T) {
 	t.Parallel()
 	f := start(t, func(cfg *api.Config, deps *api.Deps) {
-		cfg.DashboardPath = pagesPath + "/"
+		cfg.DashboardPath, cfg.CORSOrigins = pagesPath+"/", []string{"https://app.example.com"}
 		deps.Dashboard = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write([]byte("page " + r.URL.Path))
@@ -325,6 +325,12 @@ func TestDashboardIsMounted(t *testing.T) {
 	for _, path := range []string{"/ops/ui", "/ops/ui/", "/ops/ui/jobs", "/ops/ui/assets/x/app.js"} {
 		if got := f.do(t, "GET", path, ""); got.Status != 200 || got.Body != "page "+path {
 			t.Errorf("GET %s = %d %s, want the page", path, got.Status, got.Body)
+		}
+	}
+	for path, want := range map[string]string{"/ops/ui/jobs": "", "/v1/session": "https://app.example.com"} {
+		got := f.do(t, "GET", path, "", "Origin: https://app.example.com").Header.Get("Access-Control-Allow-Origin")
+		if got != want {
+			t.Errorf("GET %s lets %q read the answer, want %q", path, got, want)
 		}
 	}
 	got := f.do(t, "POST", "/ops/ui/session", `{"key":"`+viewerKey+`"}`)

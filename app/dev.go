@@ -127,19 +127,24 @@ func (s *system) banner(out io.Writer) error {
 	if _, ok := s.cfg.Databases[demoName]; ok {
 		args = `{"kind":"db.insert_one","args":{"database":"` + demoName + `","table":"users","values":{"name":"Ada"}}}`
 	}
+	pages := "off"
+	if s.cfg.Dashboard.Enabled {
+		pages = base + s.cfg.Dashboard.BasePath
+	}
 	_, err := fmt.Fprintf(out, `asyncops dev is up.
 
-  API      %[1]s/v1/jobs
-  docs     %[1]s/docs
-  metrics  %[1]s/metrics
-  ledger   %[2]s
+  dashboard  %[4]s
+  API        %[1]s/v1/jobs
+  docs       %[1]s/docs
+  metrics    %[1]s/metrics
+  ledger     %[2]s
 
 Try it:
 
   curl -s '%[1]s/v1/jobs' -H 'Content-Type: application/json' -H 'Prefer: wait=10' \
     -d '%[3]s'
 
-`, base, s.cfg.Ledger.DSN, args)
+`, base, s.cfg.Ledger.DSN, args, pages)
 	return err
 }
 

@@ -35,17 +35,22 @@ func (s *system) addAPI(out io.Writer) error {
 	if s.broker != nil {
 		deps.RedisQueues = newRedisQueues(s.broker.Queue, func() bool { return s.health.Up(redisCheck) })
 	}
-	dashboard := ""
-	if s.cfg.Dashboard.Enabled {
-		dashboard = s.cfg.Dashboard.BasePath
+	pages, base, err := s.dashboard()
+	if err != nil {
+		return err
+	}
+	deps.Dashboard = pages
+	weights := map[string]int{}
+	for name, queue := range s.cfg.Queues {
+		weights[name] = queue.Weight
 	}
 	server, err := api.New(api.Config{
-		Listen: cfg.Listen, DashboardPath: dashboard, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
+		Listen: cfg.Listen, DashboardPath: base, Open: cfg.Auth == config.AuthNone, LoopbackOnly: cfg.Auth == config.AuthNone,
 		Certificate: cfg.TLS.Cert, CertificateKey: cfg.TLS.Key, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Gzip: cfg.Gzip, BodyLimit: cfg.BodyLimit.Bytes(),
 		BulkBodyLimit: cfg.BulkBodyLimit.Bytes(), BulkMaxItems: cfg.BulkMaxItems, RequestTimeout: cfg.RequestTimeout.Std(), MaxStreams: cfg.MaxStreamsPerKey,
 		RateLimit: api.RateLimit{Requests: cfg.RateLimit.Requests, Per: cfg.RateLimit.Per.Std(), Burst: cfg.RateLimit.Burst},
-		Queues:    slices.Sorted(maps.Keys(s.cfg.Queues)),
+		Queues:    slices.Sorted(maps.Keys(s.cfg.Queues)), Weights: weights,
 	}, deps)
 	if err != nil {
 		return err

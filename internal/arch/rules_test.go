@@ -38,6 +38,7 @@ var packageRules = []packageRule{
 
 	// The faces of the process.
 	{path: "api", imports: []string{"job", "tasks", "dbop", "httpop", "alert", "schedule", "internal/duration", "internal/strictjson"}, why: "ledger, queues and targets are interfaces of its own"},
+	{path: "dashboard", why: "pages that get their data over REST, as everybody does"},
 	{path: "observe", imports: []string{"job", "cache", "dbop"}, why: "labels are the product's own words, not free text"},
 	{path: "sdk", imports: []string{"job"}, why: "who calls the REST API from Go pulls in nothing else"},
 
@@ -74,6 +75,7 @@ var packageRules = []packageRule{
 	{path: "clients/clientstest", imports: []string{"job", "cache", "httpop", "clients", "internal/testkit"}},
 	{path: "internal/testkit", why: "tests of every package import it, so it imports none"},
 	{path: "e2e", why: "whole processes from the outside: it knows the contract, not the code"},
+	{path: "e2e/browser", why: "the dashboard in a real browser, against whole processes"},
 	{path: "internal/arch"},
 	{path: "internal/docs"},
 }
@@ -118,5 +120,7 @@ var vendorRules = []vendorRule{
 	{path: "github.com/google/go-cmp", tests: true},
 	{path: "pgregory.net/rapid", tests: true},
 	{path: "github.com/santhosh-tekuri/jsonschema", tests: true, why: "holds args and results against the schemas of their kinds"},
+	{path: "github.com/chromedp/chromedp", imports: []string{"e2e/browser"}, why: "drives the browser in which the dashboard is tested"},
+	{path: "github.com/chromedp/cdproto", imports: []string{"e2e/browser"}, why: "what the browser says and is told, for chromedp"},
 	{path: "github.com/getkin/kin-openapi", tests: true, why: "holds live requests and answers against the OpenAPI document"},
 }

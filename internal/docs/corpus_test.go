@@ -81,7 +81,7 @@ func (tr *tree) read(name, relative string) error {
 
 func skipDir(relative string) bool {
 	base := filepath.Base(relative)
-	return base == "testdata" || relative == "bin" || strings.HasPrefix(base, ".") && relative != ".ci"
+	return base == "testdata" || base == "node_modules" || relative == "bin" || strings.HasPrefix(base, ".") && relative != ".ci"
 }
 
 var (

@@ -1,7 +1,7 @@
 // Package testkit owns the real servers and processes that tests run against:
 // PostgreSQL, Redis and MariaDB of their own, on free loopback ports and in a
 // temporary directory, which a test may kill, freeze, thaw and restart, a TCP
-// proxy that loses replies, the project's own binaries, and the seeds of what
+// proxy that loses replies, the project's own binaries, the browser, and the seeds of what
 // tests decide by chance. It refuses to touch any server that it did not start,
 // and is imported by tests only.
 //

@@ -28,7 +28,7 @@ func Missing(t testing.TB, what, install string) {
 // everybody's PATH.
 var serverPlaces = []string{
 	"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
-	"/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin",
+	"/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/snap/bin", "/Applications/Chromium.app/Contents/MacOS",
 }
 
 // findBinary returns the path of the first of names that is installed, in
