@@ -1,4 +1,4 @@
-package dispatch
+package dispatch //nolint:testpackage // what it tests is nobody else's
 
 import (
 	"testing"
