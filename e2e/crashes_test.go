@@ -7,7 +7,7 @@ import "testing"
 // of reach for a while.
 func TestFleetSurvivesCrashes(t *testing.T) {
 	t.Parallel()
-	perLeadingDialect(t, []string{"mariadb"}, func(t *testing.T, d dialect) {
+	perLeadingDialect(t, "mariadb", func(t *testing.T, d dialect) {
 		f := startFleet(t, d)
 		faults := []fault{
 			crash("Redis", f.redis), away("Redis", f.toRedis), f.crashLedger(), f.ledgerAway(),

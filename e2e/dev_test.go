@@ -17,7 +17,7 @@ import (
 // nothing is lost and nothing is done twice.
 func TestDevSurvivesKills(t *testing.T) {
 	t.Parallel()
-	perLeadingDialect(t, []string{"sqlite", "mariadb"}, func(t *testing.T, d dialect) {
+	perLeadingDialect(t, "sqlite", func(t *testing.T, d dialect) {
 		target := d.start(t)
 		s := newSystem(t, "sqlite:ledger.db", "none", target.dsn)
 		s.section("worker")["concurrency"] = 300

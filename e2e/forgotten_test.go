@@ -14,7 +14,7 @@ import (
 // and answers with their results.
 func TestEffectsOutliveTheirWorker(t *testing.T) {
 	t.Parallel()
-	perDialect(t, testEffectsOutliveTheirWorker)
+	perLeadingDialect(t, "mariadb", testEffectsOutliveTheirWorker)
 }
 
 func testEffectsOutliveTheirWorker(t *testing.T, d dialect) {

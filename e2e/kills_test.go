@@ -6,7 +6,7 @@ import "testing"
 // forgets everything once, each time while a crowd of jobs runs.
 func TestFleetSurvivesKills(t *testing.T) {
 	t.Parallel()
-	perLeadingDialect(t, []string{"postgres", "sqlite"}, func(t *testing.T, d dialect) {
+	perLeadingDialect(t, "postgres", func(t *testing.T, d dialect) {
 		f := startFleet(t, d)
 		jobs := f.survive(t, []fault{
 			f.killWorker(0), f.killWorker(1), f.killWorker(0), f.killScheduler(), f.killAPI(), f.flushRedis(),
