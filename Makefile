@@ -11,6 +11,8 @@ ARGS  ?=
 # The race detector looks at everything but SQLite's C, which was turned into
 # Go: watching it takes five times as long, and it has locks of its own.
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
+# make check vets, and nobody debugs test binaries.
+LEAN := -vet=off -ldflags=-w
 
 TOOL := $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 
@@ -33,10 +35,10 @@ bin/asyncops-%: FORCE
 	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/$*
 
 test: services ## run all tests on real servers, with the race detector (PKG=…, FLAGS=…)
-	ASYNCOPS_REQUIRE_SERVICES=1 $(GO) test $(RACE) -timeout 12m $(FLAGS) $(PKG)
+	ASYNCOPS_REQUIRE_SERVICES=1 $(GO) test $(RACE) $(LEAN) -timeout 12m $(FLAGS) $(PKG)
 
 kill: services ## run the long tier of e2e, which takes ten minutes (FLAGS=-v for its figures)
-	ASYNCOPS_REQUIRE_SERVICES=1 ASYNCOPS_E2E=long $(GO) test $(RACE) -timeout 45m $(FLAGS) ./e2e
+	ASYNCOPS_REQUIRE_SERVICES=1 ASYNCOPS_E2E=long $(GO) test $(RACE) $(LEAN) -timeout 45m $(FLAGS) ./e2e
 
 cover: services ## write coverage.out and print the coverage of each function (PKG=…)
 	ASYNCOPS_REQUIRE_SERVICES=1 $(GO) test -timeout 12m -coverpkg=./... -coverprofile=coverage.out $(FLAGS) $(PKG)
