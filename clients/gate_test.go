@@ -1,6 +1,7 @@
 package clients_test
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"slices"
@@ -155,7 +156,10 @@ func TestGateHearsNothingOfOwnWaits(t *testing.T) {
 		cfg := i.config(secret("canary"))
 		cfg.Gate, cfg.Timeout = g, patience
 		_, err := open(t, cfg).Do(t.Context(), post)
-		wantFailure(t, err, job.ClassRetryable, job.CodeTimeout)
+		var failure *job.Failure // the call and the fetch of its token have the same time: either may be over first
+		if !errors.As(err, &failure) || failure.Class != job.ClassRetryable || failure.Code != job.CodeTimeout && failure.Code != job.CodeUpstreamUnreachable {
+			t.Errorf("err = %v, want that time is over", err)
+		}
 		g.wantTold(t, "[none]")
 	})
 	t.Run("for a connection", func(t *testing.T) {
