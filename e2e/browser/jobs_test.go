@@ -35,7 +35,7 @@ func TestJobsAreSteered(t *testing.T) {
 	tb.await(`location.pathname.endsWith(` + quote(id) + `)`)
 
 	tb.press("Retry")
-	tb.press("Retry") // in the dialog
+	tb.confirm("Retry")
 	tb.sees("Retried by hand")
 	s.awaitState(t, id, "archived")
 	if j := s.get(t, "/v1/jobs/"+id); j["generation"] != 1.0 {
@@ -44,7 +44,7 @@ func TestJobsAreSteered(t *testing.T) {
 
 	tb.await(button("Delete"))
 	tb.keys("D") // Shift+D
-	tb.press("Delete")
+	tb.confirm("Delete")
 	tb.await(`location.pathname === "/dashboard/jobs"`)
 	s.call(t, http.StatusNotFound, http.MethodGet, "/v1/jobs/"+id, nil)
 
@@ -52,7 +52,7 @@ func TestJobsAreSteered(t *testing.T) {
 	s.awaitState(t, running, "active")
 	tb.visit("jobs/" + running)
 	tb.press("Cancel")
-	tb.press("Cancel")
+	tb.confirm("Cancel")
 	s.awaitState(t, running, "canceled")
 	tb.await(`document.querySelector(".job-line").innerText.includes("canceled")`)
 }
@@ -70,7 +70,7 @@ func TestChosenJobs(t *testing.T) {
 	tb.keys("j", "x", "j", "x")
 	tb.sees("2 jobs chosen")
 	tb.press("Cancel")
-	tb.press("Cancel 2")
+	tb.confirm("Cancel 2")
 	tb.sees("2 jobs canceled or stopping.")
 	tb.await(`document.querySelectorAll("tr[data-job] .tone-calm").length === 2`)
 	s.awaitState(t, ids[0], "scheduled") // the list begins with the newest

@@ -69,7 +69,7 @@ func TestScheduleIsEdited(t *testing.T) {
 	tb.press("Pause")
 	tb.sees("if it were not paused")
 	tb.press("Delete")
-	tb.press("Delete")
+	tb.confirm("Delete")
 	tb.await(`location.pathname === "/dashboard/schedules" && !document.querySelector("table").innerText.includes("report")`)
 	s.call(t, 404, "GET", "/v1/schedules/report", nil)
 }
@@ -91,7 +91,7 @@ func TestBreakerIsReset(t *testing.T) {
 	tb := open(t, s.pages(), "targets")
 	tb.await(`[...document.querySelectorAll("[data-target=demo] .breaker")].some((b) => b.innerText.includes("open"))`)
 	tb.press("Reset")
-	tb.press("Reset") // in the dialog
+	tb.confirm("Reset")
 	tb.sees("The breaker of demo is closed.")
 	tb.await(`[...document.querySelectorAll(".breaker")].some((b) => b.innerText.includes("closed"))`)
 }

@@ -223,6 +223,14 @@ func (tb *tab) press(name string) {
 	tb.click(button(name))
 }
 
+// confirm presses the button of a dialog, once that is open: the button that
+// opens it may have the same name.
+func (tb *tab) confirm(name string) {
+	tb.t.Helper()
+	tb.await(`document.querySelector("dialog[open]")`)
+	tb.press(name)
+}
+
 // click moves the pointer to what an expression is, and presses it there: what
 // lies above it, or has no place, is not clicked through.
 func (tb *tab) click(expression string) {

@@ -47,8 +47,9 @@ func testTypedBounds(t *testing.T, h Harness) {
 
 // A read ends where its values are too many bytes, a job's too.
 func testReadBytes(t *testing.T, h Harness) {
-	f := start(t, h, func(cfg *store.Config) { cfg.StatementTimeout = 5 * time.Minute }) // under the race detector it takes long
-	const rows, fit = 18, 2                                                              // of 4 MiB each
+	// Under the race detector it takes long.
+	f := start(t, h, func(cfg *store.Config) { cfg.StatementTimeout = 5 * time.Minute })
+	const rows, fit = 18, 2 // of 4 MiB each
 	must(store.InsertOne(t.Context(), f, &entry{Nonce: strings.Repeat("x", 4<<20)}))(t)
 	for f.count("log", "1 = 1") < rows {
 		mustExec(t, f.db.SQL, "INSERT INTO log (nonce) SELECT nonce FROM (SELECT nonce FROM log) AS copied LIMIT 8")
