@@ -206,12 +206,12 @@ func TestBackground(t *testing.T) {
 	p.echo.POST("/later", asyncops.Background(func(echo.Context) (asyncops.Submission, error) {
 		return asyncops.Submission{Kind: "system.noop", Delay: time.Hour}, nil
 	}))
-	p.echo.GET("/work/:id", asyncops.JobStatus)
+	p.echo.GET("/mine/:id", asyncops.JobStatus)
 
 	first := p.do(t, "POST", "/users", `{"name":"Ada"}`, "Idempotency-Key", "k", "User", "7")
 	j := first.job(t)
-	if first.status != 202 || first.header.Get("Location") != "/work/"+string(j.ID) || first.header.Get("Idempotency-Replayed") != "" ||
-		len(j.Links) != 1 || j.Links["self"] != "/work/"+string(j.ID) || !strings.Contains(string(j.Args), "Ada") {
+	if first.status != 202 || first.header.Get("Location") != "/mine/"+string(j.ID) || first.header.Get("Idempotency-Replayed") != "" ||
+		len(j.Links) != 1 || j.Links["self"] != "/mine/"+string(j.ID) || !strings.Contains(string(j.Args), "Ada") {
 		t.Errorf("POST /users = %d %s, %v; want 202 with Location", first.status, first.body, first.header)
 	}
 	again := p.do(t, "POST", "/users", `{"name":"Ada"}`, "Idempotency-Key", "k", "User", "7", "Prefer", "wait=60")
@@ -235,10 +235,10 @@ func TestBackground(t *testing.T) {
 		t.Errorf("a bad value = %d %s, want 422 that names the field", got.status, got.body)
 	}
 
-	if got := p.do(t, "GET", "/work/"+string(j.ID), "", "User", "7"); got.status != 200 || got.job(t).State != job.Completed {
-		t.Errorf("GET /work/id = %d %s, want the job", got.status, got.body)
+	if got := p.do(t, "GET", "/mine/"+string(j.ID), "", "User", "7"); got.status != 200 || got.job(t).State != job.Completed {
+		t.Errorf("GET /mine/id = %d %s, want the job", got.status, got.body)
 	}
-	for path, want := range map[string]int{"/work/" + string(j.ID): 404, "/work/" + string(job.NewID()): 404, "/work/seven": 400} {
+	for path, want := range map[string]int{"/mine/" + string(j.ID): 404, "/mine/" + string(job.NewID()): 404, "/mine/seven": 400} {
 		if got := p.do(t, "GET", path, "", "User", "8"); got.status != want {
 			t.Errorf("GET %s by another = %d %s, want %d", path, got.status, got.body, want)
 		}
@@ -249,7 +249,7 @@ func TestBackground(t *testing.T) {
 	}
 	held := make(chan answer, 1)
 	go func() {
-		held <- p.do(t, "GET", "/work/"+string(later.job(t).ID), "", "Prefer", "wait=60", "User", waiting)
+		held <- p.do(t, "GET", "/mine/"+string(later.job(t).ID), "", "Prefer", "wait=60", "User", waiting)
 	}()
 	<-asked
 	if err := p.Close(); err != nil { // cuts waits short
