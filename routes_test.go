@@ -189,7 +189,7 @@ func TestBackground(t *testing.T) {
 	const waiting = "9"
 	asked := make(chan struct{}, 1)
 	p.echo.Use(asyncops.MiddlewareWithConfig(p.App, asyncops.MiddlewareConfig{
-		JobsPath: "/work", OwnerFunc: func(c echo.Context) string {
+		JobsPath: "/mine", OwnerFunc: func(c echo.Context) string {
 			if c.Request().Method == http.MethodGet && c.Request().Header.Get("User") == waiting {
 				asked <- struct{}{}
 			}
