@@ -196,7 +196,7 @@ func (l *Ledger) insertAlertJobs(ctx context.Context, tx bun.Tx, jobs []job.Job,
 	if l.cfg.Bell != nil {
 		ringer.assign(rows, l.dialect.now)
 	}
-	_, err := insertFires(ctx, tx, rows)
+	_, err := l.insertFires(ctx, tx, rows)
 	return err
 }
 

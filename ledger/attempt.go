@@ -68,8 +68,7 @@ func (l *Ledger) insertRows(ctx context.Context, db bun.IDB, rows []insertRow) e
 	if len(rows) == 1 && rows[0].Schedule == nil && l.lone.query != "" {
 		return l.lone.insert(ctx, l.write, db, &rows[0])
 	}
-	_, err := db.NewInsert().Model(&rows).ExcludeColumn(unused(rows)...).
-		On("CONFLICT (id) DO NOTHING").Returning("NULL").Exec(ctx)
+	_, err := db.NewRaw("? ON CONFLICT (id) DO NOTHING", l.inserting(rows)).Exec(ctx)
 	return err
 }
 

@@ -83,6 +83,21 @@ func BenchmarkAccept(b *testing.B) {
 	}
 }
 
+// BenchmarkAcceptMany measures batches from one caller.
+func BenchmarkAcceptMany(b *testing.B) {
+	for _, d := range dialects {
+		for _, batch := range []int{10, 50, 200, 1000} {
+			b.Run(fmt.Sprintf("%s/batch=%d", d.name, batch), func(b *testing.B) {
+				l := open(b, d.new(b).Config)
+				for b.Loop() {
+					acceptAll(b, l, benchJobs(batch))
+				}
+				b.ReportMetric(float64(batch*b.N)/b.Elapsed().Seconds(), "jobs/s")
+			})
+		}
+	}
+}
+
 // BenchmarkClaimFinish measures one worker that claims and completes batches.
 func BenchmarkClaimFinish(b *testing.B) {
 	for _, d := range dialects {

@@ -19,6 +19,8 @@ type dialect struct {
 	among func(ids []job.ID) schema.QueryAppender
 	// outcomes is the query of a row for each outcome.
 	outcomes func(outcomes []outcome, parking bool) schema.QueryAppender
+	// insert is an INSERT of many rows; if nil, that of bun.
+	insert func(rows []insertRow) schema.QueryAppender
 	// skipLocked makes a SELECT pass over rows that others hold, and keep
 	// those that it returns for the rest of the transaction.
 	skipLocked string

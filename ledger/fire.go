@@ -118,7 +118,7 @@ func (l *Ledger) fire(
 	if l.cfg.Bell != nil {
 		ringer.assign(rows, l.dialect.now)
 	}
-	made, err := insertFires(ctx, tx, rows)
+	made, err := l.insertFires(ctx, tx, rows)
 	if err != nil {
 		return fired, err
 	}
@@ -130,13 +130,12 @@ func (l *Ledger) fire(
 
 // insertFires inserts the rows of fires that have no job yet, and returns the
 // ids of those.
-func insertFires(ctx context.Context, tx bun.Tx, rows []insertRow) (map[job.ID]bool, error) {
+func (l *Ledger) insertFires(ctx context.Context, tx bun.Tx, rows []insertRow) (map[job.ID]bool, error) {
 	made := make(map[job.ID]bool, len(rows))
 	for len(rows) > 0 {
 		part := rows[:min(len(rows), maxInsertRows)]
 		var ids []job.ID
-		err := tx.NewInsert().Model(&part).ExcludeColumn(unused(part)...).On("CONFLICT DO NOTHING").Returning("id").Scan(ctx, &ids)
-		if err != nil {
+		if err := tx.NewRaw("? ON CONFLICT DO NOTHING RETURNING id", l.inserting(part)).Scan(ctx, &ids); err != nil {
 			return nil, err
 		}
 		for _, id := range ids {

@@ -41,6 +41,19 @@ type insertRow struct {
 	Args        string       `bun:"args"`
 }
 
+// manyRows are as many as are better inserted by dialect.insert, by
+// BenchmarkAcceptMany.
+const manyRows = 40
+
+// inserting is an INSERT of the rows, to which its caller adds what is to happen
+// to those that are there already.
+func (l *Ledger) inserting(rows []insertRow) schema.QueryAppender {
+	if l.dialect.insert != nil && len(rows) >= manyRows {
+		return l.dialect.insert(rows)
+	}
+	return l.write.NewInsert().Model(&rows).ExcludeColumn(unused(rows)...).Returning("NULL")
+}
+
 // unused are the columns that are NULL in all of the rows: to read and to plan
 // them takes the database longer than to write them.
 func unused(rows []insertRow) []string {

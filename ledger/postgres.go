@@ -14,14 +14,18 @@ import (
 	"github.com/asyncops/asyncops/job"
 )
 
+// date_part is a float8, exact to the microsecond until 2255; extract is a
+// numeric, and several times as slow.
+const postgresNow = "(date_part('epoch', statement_timestamp()) * 1000000)::bigint"
+
 var postgres = dialect{
-	name: "postgres",
-	// date_part is a float8, exact to the microsecond until 2255; extract is a
-	// numeric, and several times as slow.
-	now:          "(date_part('epoch', statement_timestamp()) * 1000000)::bigint",
-	least:        "least",
-	among:        amongArray,
-	outcomes:     outcomeArrays,
+	name:     "postgres",
+	now:      postgresNow,
+	least:    "least",
+	among:    amongArray,
+	outcomes: outcomeArrays,
+	insert:   insertArrays,
+
 	skipLocked:   "FOR UPDATE SKIP LOCKED",
 	forUpdate:    "FOR UPDATE",
 	materialized: "MATERIALIZED",

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,16 +47,27 @@ func acceptRoundTrip(f *fixture) {
 		CreatedAt: at.Add(-time.Hour), RunAt: at, Deadline: at.Add(time.Minute), ExpiresAt: at.Add(time.Second),
 		Owner: "o'", Traceparent: "00-x", IdempotencyKey: "k?",
 	}
-	if _, err := f.Accept(f.t.Context(), ledger.Batch{Jobs: []job.Job{want}}); err != nil {
-		f.t.Fatal(err)
-	}
-	got := f.get(want.ID)
-	if got.WaitingOn == nil || got.WaitingOn.Reason != job.WaitScheduled || !got.WaitingOn.Until.Equal(at) {
-		f.t.Errorf("waiting on %+v, want scheduled until %v", got.WaitingOn, at)
-	}
-	got.WaitingOn = nil
-	if !reflect.DeepEqual(got, want) {
-		f.t.Errorf("Get() = %+v\nwant %+v", got, want)
+	// Alone, and among so many that they go another way.
+	for _, others := range []int{0, 60} {
+		want.ID, want.IdempotencyKey = job.NewID(), strconv.Itoa(others)+"?"
+		batch := append(newJobs(others, nil), want)
+		if _, err := f.Accept(f.t.Context(), ledger.Batch{Jobs: batch}); err != nil {
+			f.t.Fatal(err)
+		}
+		got := f.get(want.ID)
+		if got.WaitingOn == nil || got.WaitingOn.Reason != job.WaitScheduled || !got.WaitingOn.Until.Equal(at) {
+			f.t.Errorf("waiting on %+v, want scheduled until %v", got.WaitingOn, at)
+		}
+		got.WaitingOn = nil
+		if !reflect.DeepEqual(got, want) {
+			f.t.Errorf("among %d others, Get() = %+v\nwant %+v", others, got, want)
+		}
+		for _, other := range batch[:others] {
+			got := f.get(other.ID)
+			if got.State != job.Pending || got.RunAt.After(time.Now().Add(time.Minute)) || !got.Deadline.IsZero() || got.IdempotencyKey != "" || got.Tags != nil {
+				f.t.Fatalf("a plain job beside it is %+v", got)
+			}
+		}
 	}
 }
 
