@@ -23,6 +23,7 @@ var files embed.FS
 const (
 	indexFile = "web/index.html" // the document in which the pages are drawn
 	styleFile = "built/app.css"  // which is part of the document
+	markFile  = "web/icon.svg"   // which is what it shows first
 )
 
 // asset is one file, ready to be sent.

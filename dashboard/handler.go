@@ -32,16 +32,15 @@ func New(base string) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := files.ReadFile(indexFile)
-	if err != nil {
-		return nil, err
+	p := pages{version: version, baseDepth: strings.Count(base, "/") - 1}
+	for file, text := range map[string]*string{indexFile: &p.index, styleFile: &p.style, markFile: &p.mark} {
+		content, err := files.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		*text = string(content)
 	}
-	style, err := files.ReadFile(styleFile)
-	if err != nil {
-		return nil, err
-	}
-	h := &Handler{base: base, version: version, policy: policy(string(style)), assets: assets}
-	p := pages{index: string(index), style: string(style), version: version, baseDepth: strings.Count(base, "/") - 1}
+	h := &Handler{base: base, version: version, policy: policy(p.style), assets: assets}
 	for depth := range h.documents {
 		h.documents[depth] = map[string]*asset{}
 		for _, theme := range themes() {

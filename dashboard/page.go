@@ -29,6 +29,7 @@ func chosenTheme(r *http.Request) string {
 type pages struct {
 	index     string // with {{…}} where documents differ
 	style     string // the style sheet
+	mark      string // the icon
 	version   string // of the assets
 	baseDepth int    // how many folders the dashboard's base lies beneath the server's root
 }
@@ -43,7 +44,7 @@ func (p pages) document(depth int, theme string) (*asset, error) {
 	}
 	base := "./" + strings.Repeat("../", depth)
 	text := strings.NewReplacer(
-		"{{theme}}", chosen, "{{style}}", p.style,
+		"{{theme}}", chosen, "{{style}}", p.style, "{{mark}}", p.mark,
 		"{{base}}", base, "{{root}}", base+strings.Repeat("../", p.baseDepth), "{{assets}}", base+assetFolder+p.version+"/",
 	).Replace(p.index)
 	return newAsset("text/html; charset=utf-8", []byte(text))
