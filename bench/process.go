@@ -39,6 +39,9 @@ func (b *bench) fleetRound(ctx context.Context, database string) error {
 		return err
 	}
 	in.stopLast()
+	if err := in.empty(ctx); err != nil {
+		return err
+	}
 	err = b.rate(ctx, "batch/rest", in.running, func(ctx context.Context) (int, error) {
 		return in.submit(ctx, b.plan.noops, noopJob)
 	})
@@ -49,6 +52,9 @@ func (b *bench) fleetRound(ctx context.Context, database string) error {
 		return err
 	}
 	in.stopLast()
+	if err := in.empty(ctx); err != nil {
+		return err
+	}
 	if _, err := in.submit(ctx, b.plan.noops, noopJob); err != nil {
 		return err
 	}
@@ -122,8 +128,7 @@ func (b *bench) devRound(ctx context.Context, database string) error {
 // drainByDev submits jobs while their queue is paused, and measures how they
 // are worked on once it is not.
 func (in *installation) drainByDev(ctx context.Context, key string) error {
-	before, err := in.completed(ctx)
-	if err != nil {
+	if err := in.empty(ctx); err != nil {
 		return err
 	}
 	if _, err := in.client.Pause(ctx, job.DefaultQueue); err != nil {
@@ -137,7 +142,7 @@ func (in *installation) drainByDev(ctx context.Context, key string) error {
 		if _, err := in.client.Resume(ctx, job.DefaultQueue); err != nil {
 			return 0, err
 		}
-		return noops, awaitNumber(ctx, before+noops, in.completed)
+		return noops, awaitNumber(ctx, noops, in.completed)
 	})
 }
 

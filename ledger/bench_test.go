@@ -37,7 +37,7 @@ func benchJobs(n int) []job.Job {
 	return jobs
 }
 
-func acceptAll(b *testing.B, l *ledger.Ledger, jobs []job.Job) []job.ID {
+func acceptAll(b testing.TB, l *ledger.Ledger, jobs []job.Job) []job.ID {
 	b.Helper()
 	if _, err := l.Accept(b.Context(), ledger.Batch{Jobs: jobs}); err != nil {
 		b.Fatal(err)

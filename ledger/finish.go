@@ -91,6 +91,10 @@ func parks(o job.Outcome) bool { return o.ParkedOn != "" || o.Unrun }
 const (
 	// A caller wants it stopped, and it would run again.
 	finishStops = `(v_again AND cancel_requested AND verdict IS NULL AND v_verdict IS NULL)`
+	// Still the outcome's to write. It names a column of v so that the planner
+	// cannot take it for a condition of the jobs alone, few of which it would
+	// expect to pass: it would begin with all jobs and look for each in v.
+	finishActive = `(state = 'active' OR v_id IS NULL)`
 	// It ran, but not so that it counts.
 	finishUncounted = `(v_state IN ('parked', 'pending') AND verdict IS NULL AND v_verdict IS NULL)`
 
@@ -117,7 +121,7 @@ const (
 	cancel_requested = cancel_requested AND NOT v_again,
 	finished_at = CASE WHEN v_again THEN NULL ELSE ?now END,
 	purge_at = CASE WHEN v_again THEN NULL ELSE ?now + coalesce(retention, ?retention) END
-	FROM v WHERE id = v_id AND epoch = v_epoch AND ` + knownActive + ` RETURNING id, epoch`
+	FROM v WHERE id = v_id AND epoch = v_epoch AND ` + finishActive + ` RETURNING id, epoch`
 )
 
 // finishArgs are the named arguments of finishQuery.

@@ -100,6 +100,12 @@ func (l *Ledger) openPostgres() error {
 	params["synchronous_commit"] = "on"
 	params["default_transaction_isolation"] = "read committed"
 	params["idle_in_transaction_session_timeout"] = "10s"
+	// Rows are found by indexes, which the planner does not believe while its
+	// statistics are older than the backlog: it would rather read the whole table
+	// for each batch of outcomes. Compiling would cost more than the statements.
+	for _, name := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
+		params[name] = "off"
+	}
 	cfg.Params = params
 	db, err := pgconn.Open(cfg)
 	if err != nil {

@@ -32,22 +32,24 @@ type QueueAge struct {
 // job without a doorbell and those that have one, which are a window at most.
 func (l *Ledger) QueueAges(ctx context.Context) ([]QueueAge, error) {
 	var rows []struct {
-		Name   string
-		Paused bool
-		Oldest *int64
+		Name        string
+		Paused      bool
+		Now         int64
+		First, Rung *int64
 	}
 	const first = `(SELECT run_at FROM asyncops_jobs WHERE queue = q.name AND rung_at = 0 AND ` + startable + ` ORDER BY run_at LIMIT 1)`
 	const rung = `(SELECT min(run_at) FROM asyncops_jobs WHERE queue = q.name AND rung_at > 0 AND ` + startable + `)`
-	const query = `SELECT name, paused, ?now - CASE WHEN rung < first OR first IS NULL THEN rung ELSE first END AS oldest
-		FROM (SELECT name, paused, ` + first + ` AS first, ` + rung + ` AS rung FROM asyncops_queues AS q) AS ages ORDER BY name`
+	const query = `SELECT name, paused, ?now AS now, ` + first + ` AS first, ` + rung + ` AS rung FROM asyncops_queues AS q ORDER BY name`
 	if err := l.read.NewRaw(l.timed(query)).Scan(ctx, &rows); err != nil {
 		return nil, l.wrap(err, "look at the queues' oldest jobs")
 	}
 	ages := make([]QueueAge, len(rows))
 	for i, r := range rows {
 		ages[i] = QueueAge{Queue: r.Name, Paused: r.Paused}
-		if r.Oldest != nil {
-			ages[i].Oldest = max(0, time.Duration(*r.Oldest)*time.Microsecond)
+		for _, at := range []*int64{r.First, r.Rung} {
+			if at != nil {
+				ages[i].Oldest = max(ages[i].Oldest, time.Duration(r.Now-*at)*time.Microsecond)
+			}
 		}
 	}
 	return ages, nil
