@@ -49,6 +49,7 @@ cover: services ## write coverage.out and print the coverage of each function (P
 
 check: lint ## check format, vet, lint, architecture, documentation, go.mod, the pages, generated files
 	$(GO) test -count=1 ./internal/arch ./internal/docs
+	cd tools && $(GO) vet ./... && $(TOOL) golangci-lint run --config ../.golangci.yml ./...
 	cd tools && $(GO) test ./...
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff

@@ -9,18 +9,22 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 )
 
-// web is everything that a browser gets: sources, and libraries as their
-// publishers ship them.
-//
-//go:embed web
-var web embed.FS
+//go:generate go run -C ../tools ./dashboard
 
-// indexFile is the document in which the pages are drawn.
-const indexFile = "index.html"
+// files is what browsers get: the document, what was bundled of the modules
+// and style sheets in web, and the licences of the libraries among them.
+//
+//go:embed built web/index.html web/icon.svg web/vendor/*.LICENSE
+var files embed.FS
+
+const (
+	indexFile = "web/index.html" // the document in which the pages are drawn
+	styleFile = "built/app.css"  // which is part of the document
+	markFile  = "web/icon.svg"   // which is what it shows first
+)
 
 // asset is one file, ready to be sent.
 type asset struct {
@@ -29,12 +33,11 @@ type asset struct {
 	plain, gzip []byte
 }
 
-// contentTypes are those of the files that browsers may have, by extension.
+// contentTypes are those of the files that have URLs of their own, by
+// extension.
 func contentTypes() map[string]string {
 	return map[string]string{
-		".css":     "text/css; charset=utf-8",
 		".js":      "text/javascript; charset=utf-8",
-		".mjs":     "text/javascript; charset=utf-8",
 		".svg":     "image/svg+xml",
 		".LICENSE": "text/plain; charset=utf-8",
 	}
@@ -57,24 +60,25 @@ func newAsset(contentType string, plain []byte) (*asset, error) {
 	return &asset{contentType: contentType, etag: `"` + hex.EncodeToString(sum[:8]) + `"`, plain: plain, gzip: packed.Bytes()}, nil
 }
 
-// loadAssets reads the embedded files. version names all of them together: it
-// is part of their paths, so that browsers may keep them for ever.
+// loadAssets reads the files that have URLs of their own. version names all of
+// them together: it is part of their paths, so that browsers may keep them for
+// ever.
 func loadAssets() (assets map[string]*asset, version string, err error) {
 	assets = map[string]*asset{}
 	whole := sha256.New()
-	err = fs.WalkDir(web, "web", func(file string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(files, ".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		contentType, ok := contentTypes()[path.Ext(file)]
 		if !ok {
-			return nil // the document, and notes for developers
+			return nil // the document, and what is part of it
 		}
-		plain, err := web.ReadFile(file)
+		plain, err := files.ReadFile(file)
 		if err != nil {
 			return err
 		}
-		name := strings.TrimPrefix(file, "web/")
+		_, name, _ := strings.Cut(file, "/")                            // beneath built or web
 		_, _ = fmt.Fprintf(whole, "%s %d\n%s", name, len(plain), plain) // a hash takes everything
 		assets[name], err = newAsset(contentType, plain)
 		return err
@@ -83,17 +87,4 @@ func loadAssets() (assets map[string]*asset, version string, err error) {
 		return nil, "", fmt.Errorf("dashboard: read the assets: %w", err)
 	}
 	return assets, hex.EncodeToString(whole.Sum(nil)[:6]), nil
-}
-
-// modules lists the scripts that the document's own imports, which browsers
-// are told to fetch at once instead of one after the other.
-func modules(assets map[string]*asset) []string {
-	var names []string
-	for name := range assets {
-		if ext := path.Ext(name); (ext == ".js" || ext == ".mjs") && name != themeScript {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

@@ -15,10 +15,11 @@ const (
 
 // Handler serves the dashboard. It is safe for concurrent use.
 type Handler struct {
-	base    string
-	version string
-	assets  map[string]*asset
-	pages   [maxDepth + 1]*page // by depth
+	base      string
+	version   string
+	policy    string // Content-Security-Policy of the documents
+	assets    map[string]*asset
+	documents [maxDepth + 1]map[string]*asset // by depth and theme
 }
 
 // New returns a handler for the URLs beneath base, which begins and ends with
@@ -31,15 +32,21 @@ func New(base string) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	index, err := web.ReadFile("web/" + indexFile)
-	if err != nil {
-		return nil, err
-	}
-	h := &Handler{base: base, version: version, assets: assets}
-	scripts := modules(assets)
-	for depth := range h.pages {
-		if h.pages[depth], err = newPage(string(index), version, scripts, depth, strings.Count(base, "/")-1); err != nil {
+	p := pages{version: version, baseDepth: strings.Count(base, "/") - 1}
+	for file, text := range map[string]*string{indexFile: &p.index, styleFile: &p.style, markFile: &p.mark} {
+		content, err := files.ReadFile(file)
+		if err != nil {
 			return nil, err
+		}
+		*text = string(content)
+	}
+	h := &Handler{base: base, version: version, policy: policy(p.style), assets: assets}
+	for depth := range h.documents {
+		h.documents[depth] = map[string]*asset{}
+		for _, theme := range themes() {
+			if h.documents[depth][theme], err = p.document(depth, theme); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return h, nil
@@ -52,7 +59,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	switch asked, isAsset := strings.CutPrefix(path, assetFolder); {
 	case !beneath && r.URL.EscapedPath()+"/" == h.base:
@@ -93,12 +99,13 @@ func known(path string) bool {
 // servePage sends the document, in which the browser draws the page that the
 // path names, or says that there is none.
 func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, path string) {
-	p := h.pages[min(strings.Count(path, "/"), maxDepth)]
 	header := w.Header()
-	header.Set("Content-Security-Policy", p.policy)
+	header.Set("Content-Security-Policy", h.policy)
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("Cache-Control", "no-cache")
-	if strings.Count(path, "/") > maxDepth {
+	header.Add("Vary", "Cookie")
+	depth := strings.Count(path, "/")
+	if depth > maxDepth {
 		http.NotFound(w, r)
 		return
 	}
@@ -106,7 +113,7 @@ func (h *Handler) servePage(w http.ResponseWriter, r *http.Request, path string)
 	if !known(path) {
 		status = http.StatusNotFound
 	}
-	p.send(w, r, status)
+	h.documents[depth][chosenTheme(r)].send(w, r, status)
 }
 
 func (h *Handler) serveAsset(w http.ResponseWriter, r *http.Request, asked string) {
@@ -132,7 +139,7 @@ func (a *asset) send(w http.ResponseWriter, r *http.Request, status int) {
 	header := w.Header()
 	header.Set("Content-Type", a.contentType)
 	header.Set("ETag", "W/"+a.etag) // it is the same for both codings
-	header.Set("Vary", "Accept-Encoding")
+	header.Add("Vary", "Accept-Encoding")
 	if status == http.StatusOK && matches(r.Header.Get("If-None-Match"), a.etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return

@@ -50,7 +50,7 @@ function App() {
   const session = useResource(recall, "session");
   useEffect(() => signedOut.subscribe((out) => { if (out && who.value?.authenticated) void session.reload(); }), []);
   if (!who.value) {
-    return session.error ? html`<main class="login"><${Failure} problem=${session.error} again=${session.reload} /></main>` : html`<p class="booting">asyncops</p>`;
+    return session.error ? html`<main class="login"><${Failure} problem=${session.error} again=${session.reload} /></main>` : null;
   }
   if (!who.value.authenticated) return html`<${Login} /><${Toasts} />`;
   return html`<${Frame}><${Screen} /><//><${Confirm} /><${Toasts} />`;
@@ -60,6 +60,4 @@ startClock();
 startRouter();
 startKeys();
 startLive();
-const home = /** @type {Element} */ (document.getElementById("app"));
-home.replaceChildren();
-render(html`<${App} />`, home);
+render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));

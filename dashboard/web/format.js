@@ -1,13 +1,22 @@
 // Numbers, times and sizes as people read them, always with their unit.
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+// The first format that a page makes takes a browser as long as all of its
+// scripts, so it is made when a number needs it.
+/** @param {Intl.NumberFormatOptions} options */
+function lazily(options) {
+  /** @type {Intl.NumberFormat | undefined} */
+  let made;
+  return (/** @type {number} */ n) => (made ??= new Intl.NumberFormat("en", options)).format(n);
+}
+const grouped = lazily({ maximumFractionDigits: 0 });
+const compact = lazily({ notation: "compact", maximumFractionDigits: 1 });
+const whole = (/** @type {number} */ n) => (Math.abs(n) < 999.5 ? String(Math.round(n)) : grouped(n));
 
 /** A count in full: 12,345. @param {number | null | undefined} n */
-export const count = (n) => (n === null || n === undefined ? "–" : whole.format(n));
+export const count = (n) => (n === null || n === undefined ? "–" : whole(n));
 
 /** A count where there is little room: 12.3K. @param {number | null | undefined} n */
-export const brief = (n) => (n === null || n === undefined ? "–" : Math.abs(n) < 10_000 ? whole.format(n) : compact.format(n));
+export const brief = (n) => (n === null || n === undefined ? "–" : Math.abs(n) < 10_000 ? whole(n) : compact(n));
 
 /** "1 job", "2 jobs". @param {number} n @param {string} one @param {string} [many] */
 export const plural = (n, one, many = one + "s") => `${count(n)} ${n === 1 ? one : many}`;
@@ -91,13 +100,13 @@ export function bytes(n) {
 export function rate(perSecond) {
   if (perSecond === null || perSecond === undefined) return "–";
   if (perSecond === 0) return "0 /min";
-  if (perSecond >= 1) return `${perSecond < 100 ? perSecond.toFixed(1) : whole.format(perSecond)} /s`;
+  if (perSecond >= 1) return `${perSecond < 100 ? perSecond.toFixed(1) : whole(perSecond)} /s`;
   const perMinute = perSecond * 60;
-  return `${perMinute < 10 ? perMinute.toFixed(1) : whole.format(perMinute)} /min`;
+  return `${perMinute < 10 ? perMinute.toFixed(1) : whole(perMinute)} /min`;
 }
 
 /** The end of an id tells more than its beginning, which is the time. @param {string} id */
 export const shortID = (id) => (id.length > 12 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id);
 
 /** The reader's time zone, in which moments are told. */
-export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const timeZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;

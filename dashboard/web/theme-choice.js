@@ -1,8 +1,11 @@
-// The colours: the system's, light or dark, as the reader wants.
+// The colours: the system's, light or dark, as the reader wants. The choice is
+// a cookie, so that the document comes in it.
 import { signal } from "@preact/signals";
+import { base } from "./api.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
-const key = "asyncops.theme";
+const cookie = "asyncops_theme";
+const year = 365 * 24 * 60 * 60;
 
 /** What the reader chose: "auto", "light" or "dark". */
 export const choice = signal(document.documentElement.dataset.theme ?? "auto");
@@ -25,10 +28,7 @@ function choose(what) {
   const root = document.documentElement;
   if (what === "auto") delete root.dataset.theme;
   else root.dataset.theme = what;
-  try {
-    localStorage.setItem(key, what);
-  } catch {
-    // Storage is not allowed here: the choice holds until the page is left.
-  }
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `${cookie}=${what}; Path=${base.pathname}; Max-Age=${what === "auto" ? 0 : year}; SameSite=Lax${secure}`;
   theme.value = shown();
 }

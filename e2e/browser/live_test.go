@@ -48,7 +48,7 @@ func TestTheListStandsStill(t *testing.T) {
 	tb := open(t, s.pages(), "jobs?tag=still")
 	row := `document.querySelector("tr[data-job=` + `'` + id + `']")`
 	tb.await(row)
-	tb.await(`document.querySelector("button.live").innerText === "Live"`)
+	tb.live()
 	top := eval[float64](tb, row+`.getBoundingClientRect().top`)
 	s.call(t, 200, "POST", "/v1/jobs/"+id+"/cancel", nil)
 	tb.await(row + `.innerText.includes("canceled")`)
@@ -71,7 +71,7 @@ func TestPausedPagesAskForNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, "")
 	tb := open(t, s.pages(), "jobs?tag=paused")
-	tb.await(`document.querySelector("button.live").innerText === "Live"`)
+	tb.live()
 	tb.keys("p")
 	tb.await(`document.querySelector("button.live").innerText === "Paused"`)
 	tb.settle()

@@ -183,6 +183,12 @@ func (tb *tab) settle() {
 	tb.await(`document.querySelector("h1, .login-box") && !document.querySelector(".waiting")`)
 }
 
+// live waits until the page shows what happens as it does.
+func (tb *tab) live() {
+	tb.t.Helper()
+	tb.await(`document.querySelector("button.live").innerText === "Live"`)
+}
+
 // location and text are for messages: where the page is, and what it says.
 func (tb *tab) location() string { return tb.look("location.href") }
 func (tb *tab) text() string     { return tb.look("document.body.innerText.slice(0, 3000)") }

@@ -1,7 +1,7 @@
 // What operators did.
 import { html } from "../html.js";
 import { get } from "../api.js";
-import { moment, zone } from "../format.js";
+import { moment, timeZone } from "../format.js";
 import { jobLink, linkTo, place, setQuery } from "../router.js";
 import { may } from "../session.js";
 import { useResource } from "../resource.js";
@@ -48,7 +48,7 @@ function Log() {
 /** @param {{items: Entry[]}} props */
 const Table = ({ items }) => html`
   <div class="table-wrap"><table>
-    <thead><tr><th>When <span class="muted">(${zone})</span></th><th>Who</th><th>Action</th><th>Target</th><th>Outcome</th><th>From</th></tr></thead>
+    <thead><tr><th>When <span class="muted">(${timeZone()})</span></th><th>Who</th><th>Action</th><th>Target</th><th>Outcome</th><th>From</th></tr></thead>
     <tbody>${items.map((e) => html`<tr key=${e.id}>
       <td class="nowrap">${moment(e.at)} <span class="muted">(<${When} time=${e.at} />)</span></td>
       <td>${e.key ? html`<a href=${linkTo("audit", { key: e.key.id })} title=${e.key.id}>${e.key.name || e.key.id}</a>` : html`<span class="muted">no key needed</span>`} ${e.via === "session" && html`<span class="tag">dashboard</span>`}</td>

@@ -6,7 +6,7 @@ import { now } from "../clock.js";
 import { member, read, isNull } from "../json.js";
 import { awake, openStream } from "../live.js";
 import { linkTo } from "../router.js";
-import { moment, relative, zone } from "../format.js";
+import { moment, relative, timeZone } from "../format.js";
 import { useResource } from "../resource.js";
 import { ended, reasons, stateOf } from "../states.js";
 import { Empty, Failure, Meter, Notice, Panel, StateBadge, When } from "../ui/parts.js";
@@ -63,7 +63,7 @@ export function Job({ name: id }) {
         <${Payload} tree=${tree} job=${job} />
         <${Plan} job=${job} tree=${tree} />
       </div>
-      <${Panel} title="Facts" tools=${html`<span class="tiny muted">times in ${zone}</span>`}><${Facts} job=${job} /><//>
+      <${Panel} title="Facts" tools=${html`<span class="tiny muted">times in ${timeZone()}</span>`}><${Facts} job=${job} /><//>
     </div>`;
 }
 

@@ -1,5 +1,5 @@
 // Making and changing a schedule.
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { Problem, pathOf, send } from "../api.js";
 import { inWords } from "../cron.js";
@@ -14,12 +14,13 @@ import { scheduleLink } from "./schedules.js";
 
 /** @typedef {import("../types.js").ScheduleItem} ScheduleItem */
 
-const zones = ["UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? []).filter((z) => z !== "UTC")];
+const allZones = () => ["UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? []).filter((z) => z !== "UTC")];
 
 /** @param {{old?: ScheduleItem, etag?: string, text?: string, onClose: () => void, onDone: () => Promise<void>}} props */
 export function ScheduleForm({ old, etag, text, onClose, onDone }) {
   const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
   const [cron, setCron] = useState(old?.cron ?? "*/5 * * * *");
+  const zones = useMemo(allZones, []);
   const template = text ? member(read(text), "job") : undefined;
   const submit = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();

@@ -4,7 +4,7 @@ import { html } from "../html.js";
 import { get, pathOf, send } from "../api.js";
 import { now } from "../clock.js";
 import { inWords } from "../cron.js";
-import { moment, relative, spoken, zone } from "../format.js";
+import { moment, relative, spoken, timeZone } from "../format.js";
 import { member, read } from "../json.js";
 import { go, jobLink, linkTo } from "../router.js";
 import { may } from "../session.js";
@@ -36,7 +36,7 @@ export function Schedule({ name }) {
       tools=${s && may("schedules:write") && html`<${Actions} schedule=${s} etag=${found.data?.headers.get("ETag") ?? ""} text=${found.data?.text ?? ""} reload=${reload} />`} />
     <${Loaded} of=${found} what="Could not load the schedule">${() => s && html`
       <div class="halves">
-        <${Panel} title=${`Fires ${inWords(s.cron)}`} tools=${html`<span class="tiny muted">next fires in ${zone}</span>`}>
+        <${Panel} title=${`Fires ${inWords(s.cron)}`} tools=${html`<span class="tiny muted">next fires in ${timeZone()}</span>`}>
           <${Fires} schedule=${s} />
           <dl class="facts">
             <dt>Cron</dt><dd class="mono">${s.cron}</dd><dt>Time zone</dt><dd>${s.timezone}</dd>
