@@ -136,7 +136,7 @@ func (s *Server) listAudit(ctx context.Context, c *call) error {
 	if f.Before, err = q.time("before"); err != nil {
 		return err
 	}
-	if f.Limit, err = q.number("limit", 1, maxLimit, defaultLimit); err != nil {
+	if f.Limit, err = q.limit(maxLimit, defaultLimit); err != nil {
 		return err
 	}
 	page := struct {

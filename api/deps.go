@@ -115,31 +115,6 @@ type Breakers interface {
 	Reset(ctx context.Context, client string) error
 }
 
-// RedisQueues looks at the doorbells of a queue.
-type RedisQueues interface {
-	// RedisQueue returns nil when Redis does not answer.
-	RedisQueue(ctx context.Context, queue string) *RedisQueue
-}
-
-// RedisQueue is what Redis holds of a queue: doorbells, not jobs.
-type RedisQueue struct {
-	Pending     int   `json:"pending"`
-	Active      int   `json:"active"`
-	Leases      int   `json:"leases"`
-	MemoryBytes int64 `json:"memory_bytes"`
-	Processed   int   `json:"processed"` // today, UTC
-	Failed      int   `json:"failed"`    // today, UTC
-
-	Days []RedisDay `json:"days"` // the last seven, today first
-}
-
-// RedisDay is what became of a queue's doorbells on one day.
-type RedisDay struct {
-	Date      string `json:"date"` // such as 2026-11-23, UTC
-	Processed int    `json:"processed"`
-	Failed    int    `json:"failed"`
-}
-
 // Observer receives measurements.
 type Observer interface {
 	// Request is called once per request. route is as in the OpenAPI document,

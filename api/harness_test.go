@@ -92,7 +92,8 @@ type fakeOutside struct {
 	forgotten []string // guarded by mu
 	cacheAway error    // guarded by mu
 	redisAway bool     // guarded by mu
-	resets    int      // guarded by mu
+	bells     []api.Doorbell
+	resets    int // guarded by mu
 }
 
 func (o *fakeOutside) InvalidateDatabase(name string, tables, keys []string) error {
@@ -190,7 +191,18 @@ func (o *fakeOutside) RedisQueue(_ context.Context, queue string) *api.RedisQueu
 	if queue != "default" {
 		return nil
 	}
-	return &api.RedisQueue{Pending: 1, MemoryBytes: 2048, Days: []api.RedisDay{{Date: "2026-11-23", Processed: 7, Failed: 1}}}
+	return &api.RedisQueue{Pending: 1, MemoryBytes: 2048, Days: []api.RedisDay{{Date: "2026-11-23", Processed: 7, Failed: 1}}, Servers: []api.RedisServer{{
+		ID: "5f0c", Host: "worker-1", PID: 7, Status: "active", Concurrency: 16, Queues: map[string]int{"default": 3}, StartedAt: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), Active: 1,
+	}}}
+}
+
+func (o *fakeOutside) Doorbells(_ context.Context, queue string, limit int) ([]api.Doorbell, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if queue != "default" || o.redisAway {
+		return nil, api.ErrRedisAway
+	}
+	return o.bells[:min(limit, len(o.bells))], nil
 }
 
 // fixture is a server under test, on a port of its own.

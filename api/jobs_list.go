@@ -79,7 +79,7 @@ func (s *Server) jobFilter(c *call) (Filter, error) {
 	if f.CreatedBefore, err = q.time("created_before"); err != nil {
 		return Filter{}, err
 	}
-	if f.Limit, err = q.number("limit", 1, maxLimit, defaultLimit); err != nil {
+	if f.Limit, err = q.limit(maxLimit, defaultLimit); err != nil {
 		return Filter{}, err
 	}
 	if f.Ascending, err = q.choice("order", "desc", "asc"); err != nil {

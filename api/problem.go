@@ -116,6 +116,7 @@ func sentinels() []sentinelRow {
 		{job.ErrSchemaOutdated, http.StatusServiceUnavailable, CodeSchemaOutdated, "the ledger's schema is outdated; run asyncops migrate", 30},
 		{job.ErrUnavailable, http.StatusServiceUnavailable, CodeUnavailable, "the ledger does not answer; a submission may have been written, and its idempotency key tells", 2},
 		{ErrCacheAway, http.StatusServiceUnavailable, CodeUnavailable, "the Redis of the cache does not answer; until it does nothing is taken from the cache, and then this is stale", 2},
+		{ErrRedisAway, http.StatusServiceUnavailable, CodeUnavailable, "Redis does not answer; jobs are not in it, and go on without it", 2},
 		{errRequestTimeout, http.StatusServiceUnavailable, CodeTimeout, "the request took too long; a submission may have been written, and its idempotency key tells", 2},
 	}
 }

@@ -78,18 +78,19 @@ func (q query) list(name string) []string {
 	return list
 }
 
-// number returns a parameter between low and high; fallback when it is missing.
-func (q query) number(name string, low, high, fallback int) (int, error) {
-	text, err := q.one(name)
+// limit returns the parameter of that name, from 1 to most; fallback when it is
+// missing.
+func (q query) limit(most, fallback int) (int, error) {
+	text, err := q.one("limit")
 	if err != nil || text == "" {
 		return fallback, err
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, refuse(http.StatusBadRequest, CodeMalformed, "the query parameter %s is not an integer", name)
+		return 0, refuse(http.StatusBadRequest, CodeMalformed, "the query parameter limit is not an integer")
 	}
-	if err != nil || n < int64(low) || n > int64(high) {
-		return 0, invalidParameter(name, "want %d to %d", low, high)
+	if err != nil || n < 1 || n > int64(most) {
+		return 0, invalidParameter("limit", "want 1 to %d", most)
 	}
 	return int(n), nil
 }

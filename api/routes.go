@@ -54,6 +54,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/kinds", JobsRead, s.listKinds},
 		{"GET", "/v1/queues", JobsRead, s.listQueues},
 		{"GET", "/v1/queues/{queue}", JobsRead, s.getQueue},
+		{"GET", "/v1/queues/{queue}/doorbells", JobsRead, s.listDoorbells},
 		{"POST", "/v1/queues/{queue}/pause", QueuesAdmin, s.pauseQueue},
 		{"POST", "/v1/queues/{queue}/resume", QueuesAdmin, s.resumeQueue},
 		{"POST", "/v1/queues/{queue}/purge", QueuesAdmin, s.purgeQueue},

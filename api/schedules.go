@@ -100,7 +100,7 @@ func (s *Server) listSchedules(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	limit, err := q.number("limit", 1, maxLimit, maxLimit)
+	limit, err := q.limit(maxLimit, maxLimit)
 	if err != nil {
 		return err
 	}

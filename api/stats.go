@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/asyncops/asyncops/internal/duration"
@@ -21,6 +20,9 @@ type Stats interface {
 	// Tallies returns what was counted in spans that begin at from or later, of
 	// the named queues and kinds, of all where none is named.
 	Tallies(ctx context.Context, from time.Time, queues, kinds []string) ([]job.Tally, error)
+	// Ages returns how long the oldest due jobs had waited, at the most, in spans
+	// that begin at from or later, of the named queues, of all where none is named.
+	Ages(ctx context.Context, from time.Time, queues []string) ([]Age, error)
 	// Step is the length of the spans in which a window of the length is kept.
 	Step(window time.Duration) time.Duration
 	// Backlogs counts what may start now in every queue.
@@ -37,12 +39,18 @@ type Backlog struct {
 	Oldest  time.Duration // how long the first of them has waited
 }
 
+// Age is how long the oldest due job of a queue had waited, at the most, in a
+// span of time.
+type Age struct {
+	Queue  string
+	At     time.Time // when the span begins
+	Oldest time.Duration
+}
+
 const (
 	defaultWindow = time.Hour
 	minWindow     = time.Minute
 	maxWindow     = 90 * 24 * time.Hour
-	statsAge      = 2 * time.Second // that an answer may have
-	maxStatsKept  = 100             // answers that are kept for so long
 )
 
 // statsItem is what happened in a window.
@@ -101,6 +109,9 @@ type statsQueue struct {
 	Name          string  `json:"name"`
 	Pending       int     `json:"pending"`        // now: jobs that may start
 	OldestSeconds float64 `json:"oldest_seconds"` // now: how long the first of them has waited
+	// OldestSeries is the most that OldestSeconds was seen to be in the span of
+	// each point of the series; null where nobody looked.
+	OldestSeries []*float64 `json:"oldest_series"`
 	statsCounts
 }
 
@@ -203,6 +214,10 @@ func (s *Server) stats(ctx context.Context, window time.Duration, queues, kinds 
 	if err != nil {
 		return nil, err
 	}
+	ages, err := s.deps.Stats.Ages(ctx, from, queues)
+	if err != nil {
+		return nil, err
+	}
 	backlogs, err := s.deps.Stats.Backlogs(ctx)
 	if err != nil {
 		return nil, err
@@ -225,6 +240,7 @@ func (s *Server) stats(ctx context.Context, window time.Duration, queues, kinds 
 	for i := range points {
 		item.Series[i] = statsPoint{At: from.Add(time.Duration(i) * step), statsCounts: countsOf(&points[i])}
 	}
+	oldest := agesByQueue(ages, from, step, len(points))
 	seconds := s.now().Sub(from).Seconds()
 	item.Totals = statsTotals{statsCounts: countsOf(&total)}
 	item.Totals.SubmittedPerSecond, item.Totals.FinishedPerSecond = float64(total.Submitted)/seconds, float64(item.Totals.Finished)/seconds
@@ -232,7 +248,12 @@ func (s *Server) stats(ctx context.Context, window time.Duration, queues, kinds 
 		if len(queues) > 0 && !slices.Contains(queues, b.Queue) {
 			continue
 		}
-		queue := statsQueue{Name: b.Queue, Pending: b.Pending, OldestSeconds: b.Oldest.Seconds(), statsCounts: countsOf(sumOf(byQueue, b.Queue))}
+		queue := statsQueue{
+			Name: b.Queue, Pending: b.Pending, OldestSeconds: b.Oldest.Seconds(), OldestSeries: oldest[b.Queue], statsCounts: countsOf(sumOf(byQueue, b.Queue)),
+		}
+		if queue.OldestSeries == nil {
+			queue.OldestSeries = make([]*float64, len(points))
+		}
 		item.Queues = append(item.Queues, queue)
 		item.Totals.Pending += queue.Pending
 		item.Totals.OldestSeconds = max(item.Totals.OldestSeconds, queue.OldestSeconds)
@@ -247,43 +268,29 @@ func (s *Server) stats(ctx context.Context, window time.Duration, queues, kinds 
 	return item, nil
 }
 
+// agesByQueue puts ages where the points of a series are.
+func agesByQueue(ages []Age, from time.Time, step time.Duration, points int) map[string][]*float64 {
+	series := map[string][]*float64{}
+	for _, a := range ages {
+		at := int(a.At.Sub(from) / step)
+		if a.At.Before(from) || at >= points {
+			continue
+		}
+		if series[a.Queue] == nil {
+			series[a.Queue] = make([]*float64, points)
+		}
+		seconds := a.Oldest.Seconds()
+		if before := series[a.Queue][at]; before != nil {
+			seconds = max(seconds, *before)
+		}
+		series[a.Queue][at] = &seconds
+	}
+	return series
+}
+
 func sumOf(sums map[string]*job.Tally, name string) *job.Tally {
 	if sums[name] == nil {
 		sums[name] = &job.Tally{}
 	}
 	return sums[name]
-}
-
-// keptAnswers holds answers for statsAge: pages ask for the same again and
-// again. It is safe for concurrent use.
-type keptAnswers struct {
-	mu   sync.Mutex
-	kept map[string]keptAnswer // guarded by mu
-}
-
-type keptAnswer struct {
-	at   time.Time
-	body []byte
-}
-
-// answer returns what is kept under the name, or makes it. Callers with the same
-// name may make it side by side.
-func (k *keptAnswers) answer(name string, now time.Time, produce func() ([]byte, error)) ([]byte, error) {
-	k.mu.Lock()
-	found, ok := k.kept[name]
-	k.mu.Unlock()
-	if ok && now.Sub(found.at) < statsAge {
-		return found.body, nil
-	}
-	body, err := produce()
-	if err != nil {
-		return nil, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.kept) >= maxStatsKept || k.kept == nil {
-		k.kept = map[string]keptAnswer{}
-	}
-	k.kept[name] = keptAnswer{now, body}
-	return body, nil
 }

@@ -40,6 +40,18 @@ func (f *fakeStats) Tallies(_ context.Context, from time.Time, queues, kinds []s
 	}), nil
 }
 
+func (f *fakeStats) Ages(_ context.Context, from time.Time, queues []string) ([]api.Age, error) {
+	minute := testNow.Truncate(time.Minute)
+	all := []api.Age{
+		{Queue: "default", At: minute, Oldest: 9 * time.Second}, {Queue: "default", At: minute.Add(-time.Minute)}, {Queue: "critical", At: minute.Add(-10 * time.Minute), Oldest: 2 * time.Second},
+		{Queue: "default", At: minute.Add(-30 * time.Hour), Oldest: time.Minute}, {Queue: "default", At: minute.Add(-30*time.Hour + time.Minute), Oldest: time.Hour},
+		{Queue: "default", At: minute.Add(time.Hour), Oldest: 5 * time.Hour}, {Queue: "gone", At: minute, Oldest: time.Second},
+	}
+	return slices.DeleteFunc(all, func(a api.Age) bool {
+		return a.At.Before(from) || len(queues) > 0 && !slices.Contains(queues, a.Queue)
+	}), nil
+}
+
 func (f *fakeStats) Step(window time.Duration) time.Duration {
 	if window > 2*time.Hour {
 		return time.Hour
@@ -82,6 +94,8 @@ type statsBody struct {
 		Name      string `json:"name"`
 		Submitted int    `json:"submitted"`
 		Pending   int    `json:"pending"`
+
+		OldestSeries []*float64 `json:"oldest_series"`
 	} `json:"queues"`
 	Kinds []struct {
 		Name      string `json:"name"`
@@ -140,6 +154,47 @@ func TestStats(t *testing.T) {
 	none := start(t, withStats(&fakeStats{}))
 	if got := decode[statsBody](t, none.do(t, "GET", "/v1/stats", "", as(viewerKey))); got.Drift != nil {
 		t.Errorf("drift = %d where there is no Redis, want null", *got.Drift)
+	}
+}
+
+// age is a point of a queue's ages: seconds, or -1 where nobody looked.
+func (b statsBody) age(queue string, point int) float64 {
+	for _, q := range b.Queues {
+		if q.Name == queue && q.OldestSeries[point] != nil {
+			return *q.OldestSeries[point]
+		}
+	}
+	return -1
+}
+
+func TestAgesInStats(t *testing.T) {
+	t.Parallel()
+	f := start(t, withStats(&fakeStats{}))
+	hour := decode[statsBody](t, f.do(t, "GET", "/v1/stats", "", as(viewerKey)))
+	week := decode[statsBody](t, f.do(t, "GET", "/v1/stats?window=7d", "", as(viewerKey)))
+	narrow := decode[statsBody](t, f.do(t, "GET", "/v1/stats?queue=default&kind=db.query", "", as(viewerKey)))
+	for _, tt := range []struct {
+		name  string
+		body  statsBody
+		queue string
+		point int
+		want  float64
+	}{
+		{"the last minute", hour, "default", 59, 9}, {"one in which none waited", hour, "default", 58, 0}, {"one in which nobody looked", hour, "default", 57, -1},
+		{"another queue", hour, "critical", 49, 2}, {"an hour of several minutes", week, "default", 7*24 - 1 - 30, 3600}, {"the last hour", week, "default", 7*24 - 1, 9},
+		{"of one kind", narrow, "default", 59, 9},
+	} {
+		if got := tt.body.age(tt.queue, tt.point); got != tt.want {
+			t.Errorf("%s: the age of %s is %v, want %v", tt.name, tt.queue, got, tt.want)
+		}
+	}
+	for _, q := range week.Queues {
+		if len(q.OldestSeries) != len(week.Series) {
+			t.Errorf("%s has %d ages beside %d points", q.Name, len(q.OldestSeries), len(week.Series))
+		}
+	}
+	if len(narrow.Queues) != 1 {
+		t.Errorf("%d queues, want the one that was asked for", len(narrow.Queues))
 	}
 }
 

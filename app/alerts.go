@@ -17,9 +17,13 @@ import (
 	"github.com/asyncops/asyncops/tasks"
 )
 
-// addAlerts adds the look at what the alert rules watch.
+// addAlerts adds the look at what the alert rules watch, and at the queues' ages
+// where no rule does.
 func (s *system) addAlerts() {
 	s.sources.AlertsFiring = s.ledger.AlertsFiring
+	if s.cfg.Alerts.Rules.QueueAge == nil {
+		s.add("ages", s.noteAges)
+	}
 	rules := s.alertRules()
 	if len(rules) == 0 {
 		return
@@ -85,7 +89,7 @@ func (s *system) readRuns(figure func(job.RunWindow) float64) func(context.Conte
 }
 
 func (s *system) readQueues(ctx context.Context) ([]alert.Reading, error) {
-	ages, err := s.ledger.QueueAges(ctx)
+	ages, err := s.queueAges(ctx)
 	readings := make([]alert.Reading, len(ages))
 	for i, q := range ages {
 		readings[i] = alert.Reading{About: job.Target{Type: job.TypeQueue, Name: q.Queue}, Value: q.Oldest.Seconds()}

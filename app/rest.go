@@ -33,7 +33,7 @@ func (s *system) addAPI(out io.Writer) error {
 		Healthz: s.health.Healthz(), Readyz: s.health.Readyz(), Metrics: s.metricsHandler(),
 	}
 	if s.broker != nil {
-		deps.RedisQueues = newRedisQueues(s.broker.Queue, func() bool { return s.health.Up(redisCheck) })
+		deps.RedisQueues = newRedisQueues(s.broker, func() bool { return s.health.Up(redisCheck) })
 	}
 	pages, base, err := s.dashboard()
 	if err != nil {
@@ -213,6 +213,15 @@ type stats struct{ *system }
 
 func (s stats) Tallies(ctx context.Context, from time.Time, queues, kinds []string) ([]job.Tally, error) {
 	return s.ledger.Tallies(ctx, from, queues, kinds)
+}
+
+func (s stats) Ages(ctx context.Context, from time.Time, queues []string) ([]api.Age, error) {
+	found, err := s.ledger.Ages(ctx, from, queues)
+	ages := make([]api.Age, len(found))
+	for i, a := range found {
+		ages[i] = api.Age(a)
+	}
+	return ages, err
 }
 
 func (stats) Step(window time.Duration) time.Duration { return ledger.StatsStep(window) }

@@ -45,6 +45,12 @@ func TestRequestsOfCommands(t *testing.T) {
 				`"tags":["x"],"retention":"24h0m0s"},"missed":"all","overlap":"queue","start":"2026-11-23T10:00:00Z","end":"2027-11-23T10:00:00Z","paused":true,"jitter":"10s"}`,
 		}},
 		{"run of a schedule, and wait", "schedules run s --wait 3s", "", []string{"POST /v1/schedules/s/run", "GET " + path + "?wait=3s"}},
+		{"stats", "stats --window 7d --queue low --queue critical --kind a.b", "", []string{"GET /v1/stats?kind=a.b&queue=low&queue=critical&window=7d"}},
+		{"audit", "audit --action queue. --key ops --target low --after 2026-11-23T10:00:00Z --before 2026-11-24T10:00:00Z --limit 500", "", []string{
+			"GET /v1/audit?action=queue.&after=2026-11-23T10%3A00%3A00Z&before=2026-11-24T10%3A00%3A00Z&key=ops&limit=200&target=low",
+		}},
+		{"purge", "queues purge a/b --yes", "", []string{`POST /v1/queues/a%2Fb/purge {"confirm":"a/b"}`}},
+		{"drain", "workers drain w/1", "", []string{"POST /v1/workers/w%2F1/drain"}},
 		{"retry with args", "retry " + testID + ` --args {"n":1}`, "", []string{`POST ` + path + `/retry {"args":{"n":1}}`}},
 	}
 	for _, tt := range tests {
@@ -54,6 +60,8 @@ func TestRequestsOfCommands(t *testing.T) {
 			routes := map[string][]string{
 				"POST /v1/jobs": answer, "GET " + path: answer, "POST " + path + "/retry": answer,
 				"GET /v1/jobs": {`200 {"items":[],"next_cursor":null}`}, "POST /v1/schedules": {"201 " + schedule("s", "true")},
+				"GET /v1/stats": {"200 " + noStats}, "GET /v1/audit": {`200 {"items":[],"next_cursor":null}`},
+				"POST /v1/queues/a/b/purge": {`200 {"purged":0,"more":false}`}, "POST /v1/workers/w/1/drain": {`202 {"id":"w/1","state":"draining"}`},
 				"POST /v1/schedules/s/run": {"202 " + jobBody(testID, "pending", "")},
 			}
 			args := strings.Fields(strings.Replace(tt.args, "@ARGS", "@"+file(t, "args.json", `{"path": "/x"}`), 1))

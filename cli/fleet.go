@@ -32,6 +32,29 @@ func (c *queuesResumeCmd) Run(ctx context.Context, s *session) error {
 	return s.moveQueue(func(client *sdk.Client) (*sdk.Queue, error) { return client.Resume(ctx, c.Name) })
 }
 
+// Run cancels what waits in a queue.
+func (c *queuesPurgeCmd) Run(ctx context.Context, s *session) error {
+	if !c.Yes {
+		return usage("every job that waits in %s would be canceled; say --yes to go ahead", c.Name)
+	}
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	purged, err := client.Purge(ctx, c.Name)
+	if err != nil {
+		if purged > 0 {
+			s.tell("%d jobs of %s were canceled before that", purged, c.Name)
+		}
+		return err
+	}
+	done := struct {
+		Queue  string `json:"queue"`
+		Purged int    `json:"purged"` // jobs that were canceled
+	}{c.Name, purged}
+	return s.print(done, []string{"QUEUE", "CANCELED"}, func() [][]string { return [][]string{{c.Name, strconv.Itoa(purged)}} })
+}
+
 func (s *session) moveQueue(move func(*sdk.Client) (*sdk.Queue, error)) error {
 	client, err := s.connect()
 	if err != nil {

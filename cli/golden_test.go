@@ -104,6 +104,22 @@ func TestOutput(t *testing.T) {
 		{"queues", "queues", 0, map[string][]string{"GET /v1/queues": {`200 {"items":[` + queue("default", false) + "," + queue("low", true) + `]}`}}, "", true},
 		{"queues-pause", "queues pause low", 0, map[string][]string{"POST /v1/queues/low/pause": {"200 " + queue("low", true)}}, "", false},
 		{"queues-resume", "queues resume low", 0, map[string][]string{"POST /v1/queues/low/resume": {"200 " + queue("low", false)}}, "", false},
+		{"queues-purge", "queues purge low --yes", 0, map[string][]string{"POST /v1/queues/low/purge": {
+			`200 {"purged":10000,"more":true}`, `200 {"purged":21,"more":false}`,
+		}}, "", true},
+		{"queues-purge-failed", "queues purge low --yes", 1, map[string][]string{"POST /v1/queues/low/purge": {
+			`200 {"purged":10000,"more":true}`, `500 {"status":500,"code":"internal","detail":"internal error"}`,
+		}}, "", false},
+		{"queues-purge-unsure", "queues purge low", 2, nil, "", false},
+		{"stats", "stats", 0, map[string][]string{"GET /v1/stats": {"200 " + stats}}, "", true},
+		{"stats-empty", "stats --window 7d", 0, map[string][]string{"GET /v1/stats": {"200 " + noStats}}, "", false},
+		{"stats-window", "stats --window 91d", 1, map[string][]string{
+			"GET /v1/stats": {`422 {"status":422,"code":"invalid","detail":"the query parameter window is not allowed: want 1m to 90d"}`},
+		}, "", false},
+		{"audit", "audit", 0, map[string][]string{"GET /v1/audit": {
+			`200 {"items":[{"id":"` + testID + `","at":"2026-11-23T10:00:00Z","key":{"id":"ops","name":"the operator"},"via":"session","address":"192.0.2.7","action":"queue.pause","target":"low","outcome":"ok","request_id":"r1"}],"next_cursor":"c"}`,
+			`200 {"items":[{"id":"` + otherID + `","at":"2026-11-23T09:00:00Z","key":null,"via":"open","address":"127.0.0.1","action":"session.login","target":null,"outcome":"forbidden","request_id":"r2"}],"next_cursor":null}`,
+		}}, "", true},
 		{"schedules", "schedules", 0, map[string][]string{"GET /v1/schedules": {
 			`200 {"items":[` + schedule("nightly", "false") + `],"next_cursor":"c"}`, `200 {"items":[` + schedule("paused", "true") + `],"next_cursor":null}`,
 		}}, "", true},
@@ -122,6 +138,10 @@ func TestOutput(t *testing.T) {
 				`"databases":{"main":{"in_use":3,"idle":2,"max":50,"waiting":0,"waits":0,"wait_seconds":0}},` +
 				`"jobs":[{"id":"` + testID + `","kind":"db.insert_one","queue":"default","since":"2026-11-23T10:00:03Z"}]}]}`,
 		}}, "", true},
+		{"workers-drain", "workers drain w1", 0, map[string][]string{"POST /v1/workers/w1/drain": {`202 {"id":"w1","state":"draining"}`}}, "", false},
+		{"workers-unknown", "workers drain w1", 1, map[string][]string{
+			"POST /v1/workers/w1/drain": {`404 {"status":404,"code":"not_found","detail":"there is no such thing, or it is no longer kept"}`},
+		}, "", false},
 		{"databases", "databases", 0, map[string][]string{"GET /v1/databases": {`200 {"items":[` + database("main") + `,{"name":"old","driver":"mysql","delivery":"at_least_once",` +
 			`"health":{"status":"down","latency_ms":null,"effects":"unknown","detail":"no answer in time","checked_at":null},` +
 			`"pool":{"in_use":0,"idle":0,"max":0,"waiting":0,"waits":0,"wait_seconds":0,"workers":[]},"parked":0,"cache":{"hits":0,"misses":0}}]}`}}, "", true},
@@ -185,7 +205,12 @@ func TestExitCodesOfUsage(t *testing.T) {
 		{"no command", "", nil, "expected one of"},
 		{"command that is misspelled", "sumbit x.y", nil, `did you mean "submit"?`},
 		{"flag that is misspelled", "list --sate pending", nil, `did you mean "--state"?`},
-		{"subcommand that is misspelled", "queues puase low", nil, `did you mean "pause"?`},
+		{"purge without a word", "queues purge low", nil, "say --yes"},
+		{"negative limit of the audit log", "audit --limit=-1", nil, "--limit: must not be negative"},
+		{"since and after of the audit log", "audit --since 1h --after 2026-11-23T10:00:00Z", nil, "give one of them"},
+		{"negative since of the audit log", "audit --since=-1h", nil, "--since: must not be negative"},
+		{"drain of nobody", "workers drain", nil, `expected "<id>"`},
+		{"subcommand that is misspelled", "queues resmue low", nil, `did you mean "resume"?`},
 		{"output that is none", "list --output xml", nil, `--output must be one of "table","json" but got "xml"`},
 		{"id that is none", "get 42", nil, "malformed job id"},
 		{"cancel of an id that is none", "cancel 42", nil, "malformed job id"},
@@ -256,3 +281,21 @@ func database(name string) string {
 		`"health":{"status":"degraded","latency_ms":0.42,"effects":"present","detail":"fsync is off: set it; synchronous_commit is off: set it","checked_at":"2026-11-23T10:00:05Z"},` +
 		`"pool":{` + use + `,"workers":[{"worker":"w1",` + use + `}]},"parked":7,"cache":{"hits":30,"misses":4}}`
 }
+
+const noTimes = `{"count":0,"p50":null,"p95":null,"p99":null}`
+
+// counted is what statistics count, of so many jobs.
+func counted(n int) string {
+	return fmt.Sprintf(`"submitted":%d,"completed":%d,"archived":2,"canceled":1,"expired":0,"unknown":1,"retried":4,"finished":%d,"failed":3,"success_rate":0.9876,`+
+		`"wait":{"count":%[1]d,"p50":0.00412,"p95":0.5,"p99":75.2},"run":{"count":%[1]d,"p50":0.0213,"p95":1.234,"p99":12.3}`, n, n-5, n-1)
+}
+
+var (
+	stats = `{"window":"1h0m0s","step":"1m0s","from":"2026-11-23T09:01:00Z","to":"2026-11-23T10:01:00Z","series":[{"at":"2026-11-23T09:01:00Z",` + counted(240) + `}],` +
+		`"totals":{` + counted(240) + `,"submitted_per_second":0.0667,"finished_per_second":0.0664,"pending":7,"oldest_seconds":75.4},` +
+		`"queues":[{"name":"default","pending":7,"oldest_seconds":75.4,"oldest_series":[null,3,600.1,0],` + counted(200) + `},{"name":"low","pending":0,"oldest_seconds":0,"oldest_series":[null],` + counted(40) + `}],` +
+		`"kinds":[{"name":"db.insert_one",` + counted(240) + `}],"drift":2}`
+	noStats = `{"window":"168h0m0s","step":"1h0m0s","from":"2026-11-16T11:00:00Z","to":"2026-11-23T11:00:00Z","series":[],"totals":{"submitted":0,"completed":0,"archived":0,"canceled":0,` +
+		`"expired":0,"unknown":0,"retried":0,"finished":0,"failed":0,"success_rate":null,"wait":` + noTimes + `,"run":` + noTimes + `,"submitted_per_second":0,"finished_per_second":0,"pending":0,"oldest_seconds":0},` +
+		`"queues":[],"kinds":[],"drift":null}`
+)

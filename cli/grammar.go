@@ -29,11 +29,13 @@ type grammar struct {
 	Attempts   attemptsCmd   `cmd:"" help:"List the runs of a job."`
 	Cancel     cancelCmd     `cmd:"" help:"Stop a job."`
 	Retry      retryCmd      `cmd:"" help:"Run a job again that is archived, canceled, expired or unknown."`
-	Queues     queuesCmd     `cmd:"" help:"List, pause and resume queues."`
+	Queues     queuesCmd     `cmd:"" help:"List, pause, resume and purge queues."`
 	Schedules  schedulesCmd  `cmd:"" help:"List, add, run, pause, resume and remove periodic jobs."`
 	Databases  databasesCmd  `cmd:"" help:"List the databases, or show one: health, connections, jobs that wait."`
 	Clients    clientsCmd    `cmd:"" help:"List the APIs that jobs call: health, circuit breakers, limits; close a circuit breaker, forget cached answers."`
-	Workers    workersCmd    `cmd:"" help:"List the workers of the fleet."`
+	Workers    workersCmd    `cmd:"" help:"List the workers of the fleet, or drain one."`
+	Stats      statsCmd      `cmd:"" help:"Tell what happened to jobs, in total, by queue and by kind, and how long they waited and ran."`
+	Audit      auditCmd      `cmd:"" help:"List what operators did, the latest first."`
 	Kinds      kindsCmd      `cmd:"" help:"List the kinds of jobs that can be submitted."`
 	Bench      benchCmd      `cmd:"" help:"Measure the server: submissions, pick-up and throughput."`
 	Version    versionCmd    `cmd:"" help:"Show what is installed."`
@@ -148,6 +150,23 @@ type queuesCmd struct {
 	List   queuesListCmd   `cmd:"" default:"1" help:"List the queues; what queues does alone."`
 	Pause  queuesPauseCmd  `cmd:"" help:"Let no more jobs of a queue start."`
 	Resume queuesResumeCmd `cmd:"" help:"Let the jobs of a queue start again."`
+	Purge  queuesPurgeCmd  `cmd:"" help:"Cancel every job that waits in a queue; those that run go on."`
+}
+
+type statsCmd struct {
+	Window string   `placeholder:"1h" help:"How far back, 1m to 90d: such as 90m, 24h or 7d; default 1h."`
+	Queue  []string `placeholder:"NAME" help:"Only these queues."`
+	Kind   []string `placeholder:"KIND" help:"Only these kinds."`
+}
+
+type auditCmd struct {
+	Action string          `placeholder:"NAME" help:"Only this, such as queue.pause, or a group, such as queue. with its dot."`
+	Key    string          `placeholder:"ID" help:"Only by the key with the id."`
+	Target string          `placeholder:"NAME" help:"Only what was done to this: a name or an id."`
+	After  time.Time       `placeholder:"TIME" help:"Only after this time (RFC 3339)."`
+	Before time.Time       `placeholder:"TIME" help:"Only before this time (RFC 3339)."`
+	Since  config.Duration `placeholder:"1h" help:"Only what is not older than this."`
+	Limit  int             `default:"50" help:"At most so many; 0 is all. Default 50."`
 }
 
 type schedulesCmd struct {
@@ -207,7 +226,18 @@ type (
 	queuesResumeCmd struct {
 		Name string `arg:"" help:"The queue."`
 	}
-	workersCmd   struct{}
+	queuesPurgeCmd struct {
+		Name string `arg:"" help:"The queue."`
+		Yes  bool   `help:"Do it: there is no question."`
+	}
+	workersCmd struct {
+		List  workersListCmd  `cmd:"" default:"1" help:"List the workers; what workers does alone."`
+		Drain workersDrainCmd `cmd:"" help:"Have a worker take no more jobs and end those that it runs."`
+	}
+	workersListCmd  struct{}
+	workersDrainCmd struct {
+		ID string `arg:"" help:"The worker's id."`
+	}
 	databasesCmd struct {
 		Name string `arg:"" optional:"" help:"The database; default all."`
 	}

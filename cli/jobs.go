@@ -11,6 +11,9 @@ import (
 	"github.com/asyncops/asyncops/sdk"
 )
 
+// maxPage is the most that the server lists at a time.
+const maxPage = 200
+
 // jobID reads an id that was typed.
 func jobID(text string) (job.ID, error) {
 	id, err := job.ParseID(text)
@@ -189,7 +192,6 @@ func (c *listCmd) filter(now time.Time) (sdk.Filter, error) {
 		Kinds: c.Kind, Queues: c.Queue, Tag: c.Tag, CreatedAfter: c.CreatedAfter, CreatedBefore: c.CreatedBefore,
 		Query: c.Query, OldestFirst: c.OldestFirst, Payload: c.Payload,
 	}
-	const maxPage = 200
 	switch {
 	case c.Limit < 0:
 		return f, usage("--limit: must not be negative")

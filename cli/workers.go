@@ -12,7 +12,7 @@ import (
 )
 
 // Run lists the workers, and below each what it runs.
-func (workersCmd) Run(ctx context.Context, s *session) error {
+func (workersListCmd) Run(ctx context.Context, s *session) error {
 	client, err := s.connect()
 	if err != nil {
 		return err
@@ -36,11 +36,8 @@ func (workersCmd) Run(ctx context.Context, s *session) error {
 		}
 		return rows
 	})
-	if err != nil || s.json() || !slices.ContainsFunc(workers, func(w sdk.Worker) bool { return len(w.Jobs) > 0 }) {
+	if err != nil || s.json() {
 		return err
-	}
-	if _, err := fmt.Fprintln(s.Stdout); err != nil {
-		return fmt.Errorf("print the result: %w", err)
 	}
 	var rows [][]string
 	for _, w := range workers {
@@ -48,7 +45,20 @@ func (workersCmd) Run(ctx context.Context, s *session) error {
 			rows = append(rows, []string{string(j.ID), j.Kind, j.Queue, w.ID, moment(j.Since)})
 		}
 	}
-	return s.printTable([]string{"JOB", "KIND", "QUEUE", "WORKER", "SINCE"}, rows)
+	return s.printSection([]string{"JOB", "KIND", "QUEUE", "WORKER", "SINCE"}, rows)
+}
+
+// Run has a worker take no more jobs.
+func (c *workersDrainCmd) Run(ctx context.Context, s *session) error {
+	client, err := s.connect()
+	if err != nil {
+		return err
+	}
+	if err := client.Drain(ctx, c.ID); err != nil {
+		return err
+	}
+	s.tell("%s takes no more jobs, and ends those that it runs; asyncops workers shows it", c.ID)
+	return nil
 }
 
 // databaseUses is such as "main 3 of 50, other 0 of 10".

@@ -1,9 +1,11 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -64,6 +66,71 @@ func (b *Broker) Queue(ctx context.Context, queue string) (QueueView, error) {
 		return view, fmt.Errorf("redis: count leases of queue %s: %w", queue, err)
 	}
 	return view, nil
+}
+
+// ServerView is one of asynq's servers: what takes doorbells in a worker.
+type ServerView struct {
+	ID          string
+	Host        string
+	PID         int
+	Status      string         // active, or stopped while it takes no more
+	Concurrency int            // doorbells that it answers at a time, which is no number of jobs
+	Queues      map[string]int // that it serves, with their weights
+	Strict      bool           // they are served in the order of their weights
+	Started     time.Time
+	Active      int // doorbells that it answers now
+}
+
+// Servers returns asynq's servers, those that began first come first. One that
+// died is listed for some seconds more.
+func (b *Broker) Servers(ctx context.Context) ([]ServerView, error) {
+	if err := b.ping(ctx); err != nil {
+		return nil, err
+	}
+	found, err := asynq.NewInspectorFromRedisClient(b.client).Servers()
+	if err != nil {
+		return nil, fmt.Errorf("redis: look at asynq's servers: %w", err)
+	}
+	servers := make([]ServerView, len(found))
+	for i, s := range found {
+		servers[i] = ServerView{
+			ID: s.ID, Host: s.Host, PID: s.PID, Status: s.Status, Concurrency: s.Concurrency, Queues: s.Queues, Strict: s.StrictPriority,
+			Started: s.Started.UTC(), Active: len(s.ActiveWorkers),
+		}
+	}
+	slices.SortFunc(servers, func(a, b ServerView) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID)) })
+	return servers, nil
+}
+
+// DoorbellView is a doorbell that Redis holds.
+type DoorbellView struct {
+	job.Doorbell
+
+	Active bool // a worker answers it; else it waits
+}
+
+// Held returns doorbells of the queue, those that are answered first, then those
+// that wait, in the order of their turns; at most limit.
+func (b *Broker) Held(ctx context.Context, queue string, limit int) ([]DoorbellView, error) {
+	if err := b.ping(ctx); err != nil {
+		return nil, err
+	}
+	inspector := asynq.NewInspectorFromRedisClient(b.client)
+	var views []DoorbellView
+	for _, list := range []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){inspector.ListActiveTasks, inspector.ListPendingTasks} {
+		tasks, err := list(queue, asynq.PageSize(limit))
+		switch {
+		case errors.Is(err, asynq.ErrQueueNotFound):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("redis: list doorbells of queue %s: %w", queue, err)
+		}
+		for _, t := range tasks {
+			bell := job.Doorbell{ID: t.ID, Queue: queue, Jobs: doorbellJobs(t.Payload)}
+			views = append(views, DoorbellView{Doorbell: bell, Active: t.State == asynq.TaskStateActive})
+		}
+	}
+	return views[:min(limit, len(views))], nil
 }
 
 // Doorbells counts those that wait in the queues.

@@ -18,8 +18,8 @@ const (
 
 // Prune deletes what is kept no longer, at most limit of each: ended jobs with
 // their attempts, a day old keys of deleted jobs, workers gone for a day, and
-// sessions that are over, and what operators did long ago. It folds old tallies.
-// It returns the number of jobs deleted.
+// sessions that are over, and what operators did long ago. It folds old tallies
+// and ages. It returns the number of jobs deleted.
 func (l *Ledger) Prune(ctx context.Context, limit int) (int, error) {
 	args := struct {
 		Limit int `bun:"limit"`
@@ -59,6 +59,9 @@ func (l *Ledger) Prune(ctx context.Context, limit int) (int, error) {
 	}
 	if err := l.foldTallies(ctx); err != nil {
 		return 0, l.wrap(err, "fold tallies")
+	}
+	if err := l.foldAges(ctx); err != nil {
+		return 0, l.wrap(err, "fold the ages of queues")
 	}
 	return n, nil
 }

@@ -38,6 +38,15 @@ func StatsStep(window time.Duration) time.Duration {
 	return ladder[len(ladder)-1].step
 }
 
+// ladderSteps are all steps of the ladder, in seconds.
+func ladderSteps() []int64 {
+	steps := make([]int64, len(ladder))
+	for i, r := range ladder {
+		steps[i] = int64(r.step / time.Second)
+	}
+	return steps
+}
+
 // maxFolds is how many spans of each step one call of Prune folds.
 const maxFolds = 20
 
@@ -108,12 +117,8 @@ func (l *Ledger) WriteTallies(ctx context.Context, source string, tallies []job.
 // Tallies returns what was counted in spans that begin at from or later, of the
 // named queues and kinds, of all where none is named. Nothing is in two of them.
 func (l *Ledger) Tallies(ctx context.Context, from time.Time, queues, kinds []string) ([]job.Tally, error) {
-	steps := make([]int64, len(ladder))
-	for i, r := range ladder {
-		steps[i] = int64(r.step / time.Second)
-	}
 	var rows []statsRow
-	q := l.read.NewSelect().Model(&rows).Where("step IN (?)", bun.List(steps)).Where("at >= ?", microsOf(from))
+	q := l.read.NewSelect().Model(&rows).Where("step IN (?)", bun.List(ladderSteps())).Where("at >= ?", microsOf(from))
 	if len(queues) > 0 {
 		q.Where("queue IN (?)", bun.List(queues))
 	}

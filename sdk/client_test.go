@@ -193,6 +193,22 @@ func TestRequests(t *testing.T) {
 			answer{status: 202, body: pendingJob}, request{Line: "POST /v1/schedules/s/run"}},
 		{"delete a schedule", func(ctx context.Context, c *sdk.Client) error { return c.DeleteSchedule(ctx, "s") },
 			answer{status: 204}, request{Line: "DELETE /v1/schedules/s"}},
+		{"doorbells", func(ctx context.Context, c *sdk.Client) error { _, err := c.Doorbells(ctx, "a b"); return err },
+			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/queues/a%20b/doorbells"}},
+		{"stats", func(ctx context.Context, c *sdk.Client) error {
+			_, err := c.Stats(ctx, sdk.StatsFilter{Window: "7d", Queues: []string{"a", "b"}, Kinds: []string{"system.noop"}})
+			return err
+		}, answer{status: 200, body: `{}`}, request{Line: "GET /v1/stats?kind=system.noop&queue=a&queue=b&window=7d"}},
+		{"stats of all", func(ctx context.Context, c *sdk.Client) error { _, err := c.Stats(ctx, sdk.StatsFilter{}); return err },
+			answer{status: 200, body: `{}`}, request{Line: "GET /v1/stats"}},
+		{"audit log", func(ctx context.Context, c *sdk.Client) error {
+			for _, err := range c.AuditLog(ctx, sdk.AuditFilter{Action: "queue.", Key: "k", Target: "low", After: at, Before: at, PageSize: 200}) {
+				return err
+			}
+			return nil
+		}, answer{status: 200, body: `{"items":[],"next_cursor":null}`}, request{
+			Line: "GET /v1/audit?action=queue.&after=2026-11-23T10%3A00%3A00Z&before=2026-11-23T10%3A00%3A00Z&key=k&limit=200&target=low",
+		}},
 		{"workers", func(ctx context.Context, c *sdk.Client) error { _, err := c.Workers(ctx); return err },
 			answer{status: 200, body: `{"items":[]}`}, request{Line: "GET /v1/workers"}},
 	}

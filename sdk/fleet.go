@@ -31,8 +31,46 @@ type RedisQueue struct {
 	Active      int   `json:"active"`
 	Leases      int   `json:"leases"`
 	MemoryBytes int64 `json:"memory_bytes"`
-	Processed   int   `json:"processed"`
-	Failed      int   `json:"failed"`
+	Processed   int   `json:"processed"` // today, UTC
+	Failed      int   `json:"failed"`    // today, UTC
+
+	Days    []RedisDay    `json:"days"`    // the last seven, today first
+	Servers []RedisServer `json:"servers"` // that serve the queue, those that began first come first
+}
+
+// RedisDay is what became of a queue's doorbells on one day.
+type RedisDay struct {
+	Date      string `json:"date"` // such as 2026-11-23, UTC
+	Processed int    `json:"processed"`
+	Failed    int    `json:"failed"`
+}
+
+// RedisServer is one of asynq's servers: what takes doorbells in a worker.
+type RedisServer struct {
+	ID          string         `json:"id"`
+	Host        string         `json:"host"`
+	PID         int            `json:"pid"`
+	Status      string         `json:"status"`      // active, or stopped while it takes no more
+	Concurrency int            `json:"concurrency"` // doorbells at a time, not jobs
+	Queues      map[string]int `json:"queues"`      // with their weights
+	Strict      bool           `json:"strict"`      // in the order of their weights
+	StartedAt   time.Time      `json:"started_at"`
+	Active      int            `json:"active"` // doorbells that it answers now
+}
+
+// Doorbell is one that Redis holds, and what it rings for.
+type Doorbell struct {
+	ID       string        `json:"id"`
+	State    string        `json:"state"`     // pending or active
+	RingsFor int           `json:"rings_for"` // jobs
+	Jobs     []DoorbellJob `json:"jobs"`      // of those, the ones that are kept and may be seen
+}
+
+// DoorbellJob is a job that a doorbell rings for.
+type DoorbellJob struct {
+	ID    job.ID    `json:"id"`
+	Kind  string    `json:"kind"`
+	State job.State `json:"state"`
 }
 
 // Queues lists the queues in the order of their names.
@@ -43,6 +81,12 @@ func (c *Client) Queues(ctx context.Context) ([]Queue, error) {
 // Queue returns one queue. An unknown name is job.ErrNotFound.
 func (c *Client) Queue(ctx context.Context, name string) (*Queue, error) {
 	return c.queue(ctx, http.MethodGet, name, "")
+}
+
+// Doorbells lists the first ten doorbells of a queue: those that are answered just
+// now, then those that wait; none without Redis.
+func (c *Client) Doorbells(ctx context.Context, queue string) ([]Doorbell, error) {
+	return list[Doorbell](ctx, c, "/v1/queues/"+url.PathEscape(queue)+"/doorbells")
 }
 
 // Pause stops claims of the queue's jobs. Those that run go on.

@@ -45,6 +45,22 @@ func TestListFollowsPages(t *testing.T) {
 	}
 }
 
+func TestAuditLogFollowsPages(t *testing.T) {
+	t.Parallel()
+	c, f := newClient(t, page("c1", "a", "b"), page("", "c"))
+	var ids []string
+	for e, err := range c.AuditLog(t.Context(), sdk.AuditFilter{Target: "low"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, string(e.ID))
+	}
+	requests := f.requests()
+	if !slices.Equal(ids, []string{"a", "b", "c"}) || len(requests) != 2 || requests[1].Line != "GET /v1/audit?cursor=c1&target=low" {
+		t.Errorf("AuditLog = %v with %+v, want a, b, c with two requests", ids, requests)
+	}
+}
+
 func TestListStopsWithItsReader(t *testing.T) {
 	t.Parallel()
 	c, f := newClient(t, page("c1", "a", "b"))

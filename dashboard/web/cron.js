@@ -16,7 +16,7 @@ const isAny = (/** @type {string} */ s) => s === "*" || s === "?";
 export function inWords(cron) {
   const text = cron.trim().toLowerCase();
   if (descriptors[text]) return descriptors[text];
-  if (text.startsWith("@every ")) return `every ${text.slice(7)}`;
+  if (text.startsWith("@every ")) return `every ${text.slice(7).replace(/([\d.]+)(ms|h|m|s)/g, "$1 $2 ").trim()}`;
   const fields = text.split(/\s+/);
   if (fields.length === 5) fields.unshift("0");
   if (fields.length !== 6) return cron;

@@ -18,7 +18,7 @@
  * @property {Times} run
  *
  * @typedef {Counts & {at: string}} Point
- * @typedef {Counts & {name: string, pending: number, oldest_seconds: number}} QueueStats
+ * @typedef {Counts & {name: string, pending: number, oldest_seconds: number, oldest_series: (number | null)[]}} QueueStats
  * @typedef {Counts & {name: string}} KindStats
  *
  * @typedef {object} Stats
@@ -46,3 +46,6 @@ export function pointsOf({ series, to }) {
     .map((p, i) => ({ ...p, time: times[i], seconds: Math.min(now, times[i + 1] ?? end) - times[i] }))
     .filter((p, i) => i < series.length - 1 || p.seconds >= leastSeconds);
 }
+
+/** The most of numbers some of which are not known. @param {(number | null)[]} values @returns {number | null} */
+export const most = (values) => values.reduce((high, v) => (v === null ? high : Math.max(high ?? 0, v)), /** @type {number | null} */ (null));

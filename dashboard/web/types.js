@@ -43,7 +43,10 @@
  * @property {any} summary
  * @property {import("./json.js").Node} [node] the summary as it was sent
  *
- * @typedef {{pending: number, active: number, leases: number, memory_bytes: number, processed: number, failed: number, [more: string]: any}} Doorbells
+ * @typedef {{id: string, host: string, pid: number, status: string, concurrency: number, queues: Record<string, number>, strict: boolean, started_at: string, active: number}} RedisServer
+ * @typedef {{date: string, processed: number, failed: number}} RedisDay
+ * @typedef {{pending: number, active: number, leases: number, memory_bytes: number, processed: number, failed: number, days: RedisDay[], servers: RedisServer[]}} Doorbells
+ * @typedef {{id: string, state: string, rings_for: number, jobs: {id: string, kind: string, state: string}[]}} Doorbell
  *
  * @typedef {object} QueueItem
  * @property {string} name

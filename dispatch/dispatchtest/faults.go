@@ -3,6 +3,8 @@ package dispatchtest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -222,9 +224,47 @@ func inspected(t *testing.T, f *fleet, server *testkit.RedisServer) {
 	if days := view.Days; len(days) != 7 || time.Since(days[0].Day) > 25*time.Hour || days[0].Day.Sub(days[6].Day) != 6*24*time.Hour {
 		t.Errorf("days = %+v, want seven, today first", days)
 	}
+	heldBells(t, f, ids)
 	h := &handler{}
-	f.worker(dispatch.WorkerConfig{Concurrency: 50, ShutdownTimeout: time.Second}, h)
+	f.worker(dispatch.WorkerConfig{Concurrency: 50, ShutdownTimeout: time.Second, Queues: map[string]int{"default": 3, "low": 1}}, h)
 	f.await(job.Completed, ids...)
+	testkit.Eventually(t, patience, 20*time.Millisecond, func() error {
+		servers, err := f.broker.Servers(t.Context())
+		if err != nil {
+			return err
+		}
+		if len(servers) != 1 || servers[0].PID != os.Getpid() || servers[0].Host == "" || servers[0].Status != "active" || servers[0].Concurrency < 1 ||
+			!maps.Equal(servers[0].Queues, map[string]int{"default": 3, "low": 1}) || servers[0].Started.IsZero() {
+			return fmt.Errorf("servers = %+v, want that of the worker", servers)
+		}
+		return nil
+	})
+}
+
+// heldBells lists the doorbells of jobs that nobody works on.
+func heldBells(t *testing.T, f *fleet, ids []job.ID) {
+	t.Helper()
+	bells, err := f.broker.Held(t.Context(), "default", 10)
+	if err != nil || len(bells) != 3 {
+		t.Fatalf("Held(default) = %d doorbells, %v; want 3", len(bells), err)
+	}
+	var rung []job.ID
+	for _, b := range bells {
+		rung = append(rung, b.Jobs...)
+		if b.Active || b.Queue != "default" || b.ID == "" {
+			t.Errorf("doorbell %+v, want one that waits in default", b)
+		}
+	}
+	slices.Sort(rung)
+	if sorted := slices.Sorted(slices.Values(ids)); !slices.Equal(rung, sorted) {
+		t.Errorf("they ring for %d jobs, want the %d that were submitted", len(rung), len(ids))
+	}
+	if first, err := f.broker.Held(t.Context(), "default", 1); err != nil || len(first) != 1 || first[0].ID != bells[0].ID {
+		t.Errorf("Held(default, 1) = %d, %v; want the first of them", len(first), err)
+	}
+	if none, err := f.broker.Held(t.Context(), "never", 10); err != nil || len(none) != 0 {
+		t.Errorf("Held(never) = %d, %v; want none", len(none), err)
+	}
 }
 
 // lostDequeues cuts connections after Redis has run a dequeue and before the

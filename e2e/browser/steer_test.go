@@ -21,7 +21,7 @@ func TestQueueIsPaused(t *testing.T) {
 		t.Error("the queue was paused although the answer was no")
 	}
 	tb.click(row + `.querySelector("button")`)
-	tb.press("Pause")
+	tb.confirm("Pause")
 	tb.await(row + `.innerText.includes("paused")`)
 	if q := s.get(t, "/v1/queues/low"); q["paused"] != true {
 		t.Error("the queue is not paused")
@@ -33,6 +33,41 @@ func TestQueueIsPaused(t *testing.T) {
 	tb.sees("No job of this queue starts until it is resumed.")
 	tb.press("Resume")
 	s.awaitState(t, id, "completed")
+}
+
+// A queue is purged when its name was typed: what waits in it is canceled, what
+// runs goes on.
+func TestQueueIsPurged(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	running := s.submit(t, object{"kind": "system.noop", "queue": "low", "args": object{"sleep": "10m"}, "timeout": "20m"})
+	s.awaitState(t, running, "active")
+	tb := open(t, s.pages(), "queues/low")
+	tb.await(`document.querySelector("button[data-key=P]")?.disabled`) // nothing waits
+	var waiting []string
+	for range 3 {
+		waiting = append(waiting, s.submit(t, object{"kind": "system.noop", "queue": "low", "delay": "1h"}))
+	}
+	other := s.submit(t, object{"kind": "system.noop", "delay": "1h"})
+	tb.press("Purge")
+	tb.sees("Purge low?")
+	tb.await(`document.querySelector("#confirm-yes").innerText === "Cancel 3 jobs" && document.querySelector("#confirm-yes").disabled`)
+	tb.fill("#confirm-word", "lo")
+	tb.await(`document.querySelector("#confirm-yes").disabled`)
+	tb.fill("#confirm-word", "low")
+	tb.confirm("Cancel 3 jobs")
+	tb.sees("3 jobs canceled.")
+	tb.await(`!document.querySelector("dialog[open]") && document.querySelector("button[data-key=P]").disabled`)
+	for _, id := range waiting {
+		s.awaitState(t, id, "canceled")
+	}
+	for id, want := range map[string]string{running: "active", other: "scheduled"} {
+		if j := s.get(t, "/v1/jobs/"+id); j["state"] != want {
+			t.Errorf("job %s is %v, want %s", id, j["state"], want)
+		}
+	}
+	tb.visit("audit?action=queue.")
+	tb.sees("queue.purge")
 }
 
 // A schedule is made, edited, run, paused and deleted.

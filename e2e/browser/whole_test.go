@@ -27,7 +27,7 @@ var checks string
 // the pages.
 func stage(t testing.TB) (*server, map[string]string) {
 	t.Helper()
-	s := start(t, "")
+	s := start(t, onRedis(t))
 	for i, name := range []string{"Ada", "Grace", "Edsger", "Barbara", "Donald", "Margaret", "Alan", "Katherine"} {
 		s.submit(t, object{"kind": "db.insert_one", "tags": []string{"signup", "eu"}, "args": object{"table": "users", "values": object{"id": i + 1, "name": name}}})
 		s.submit(t, object{"kind": "http.request", "tags": []string{"crm"}, "args": object{"method": "POST", "path": "/echo", "body": object{"contact": name}}, "queue": "critical"})
@@ -41,6 +41,9 @@ func stage(t testing.TB) (*server, map[string]string) {
 	s.submit(t, object{"kind": "http.request", "args": object{"method": "GET", "path": "/status/500"}})
 	s.submit(t, object{"kind": "system.noop", "queue": "low", "args": object{"sleep": "20m"}, "timeout": "30m", "tags": []string{"nightly"}})
 	s.submit(t, object{"kind": "system.noop", "queue": "low", "delay": "2h", "tags": []string{"nightly"}})
+	for range 2 {
+		s.submit(t, object{"kind": "db.select_many", "queue": "reports", "args": object{"table": "users"}})
+	}
 	slow := make([]object, 40)
 	for i := range slow {
 		slow[i] = object{"method": "GET", "path": "/slow", "query": object{"ms": "5000"}}
@@ -58,7 +61,7 @@ func stage(t testing.TB) (*server, map[string]string) {
 	s.awaitState(t, dead, "archived")
 	return s, map[string]string{
 		"overview": "?window=15m", "jobs": "jobs", "job": "jobs/" + dead, "job-running": "jobs/" + batch, "dead-letters": "jobs?view=errors",
-		"queues": "queues", "queue": "queues/default", "schedules": "schedules", "schedule": "schedules/nightly-report", "targets": "targets",
+		"queues": "queues", "queue": "queues/default", "queue-unserved": "queues/reports", "schedules": "schedules", "schedule": "schedules/nightly-report", "targets": "targets",
 		"workers": "workers", "submit": "submit?kind=db.update_one", "audit": "audit",
 	}
 }

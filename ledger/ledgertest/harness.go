@@ -55,7 +55,7 @@ func Run(t *testing.T, h Harness) {
 		"accept": acceptTests(), "idempotency": idempotencyTests(), "claim": claimTests(), "doubt": doubtTests(),
 		"finish": finishTests(), "sends": sendsTests(), "steer": steerTests(), "moves": moveTests(), "reap": reapTests(), "lapse": lapseTests(),
 		"relay": relayTests(), "search": searchTests(), "attempts": attemptTests(), "queues": queueTests(),
-		"workers": workerTests(), "sessions": sessionTests(), "glance": glanceTests(), "stats": statsTests(), "audit": auditTests(), "operate": operateTests(), "parked": parkedTests(), "prune": pruneTests(), "schedules": scheduleTests(), "fire": fireTests(), "alerts": alertTests(), "watch": watchTests(), "migrate": migrateTests(), "unavailable": unavailableTests(),
+		"workers": workerTests(), "sessions": sessionTests(), "glance": glanceTests(), "stats": statsTests(), "ages": ageTests(), "audit": auditTests(), "operate": operateTests(), "parked": parkedTests(), "prune": pruneTests(), "schedules": scheduleTests(), "fire": fireTests(), "alerts": alertTests(), "watch": watchTests(), "migrate": migrateTests(), "unavailable": unavailableTests(),
 	}
 	for _, topic := range slices.Sorted(maps.Keys(topics)) {
 		t.Run(topic, func(t *testing.T) {

@@ -50,8 +50,8 @@ const Table = ({ items }) => html`
   <div class="table-wrap"><table>
     <thead><tr><th>When <span class="muted">(${timeZone()})</span></th><th>Who</th><th>Action</th><th>Target</th><th>Outcome</th><th>From</th></tr></thead>
     <tbody>${items.map((e) => html`<tr key=${e.id}>
-      <td class="nowrap">${moment(e.at)} <span class="muted">(<${When} time=${e.at} />)</span></td>
-      <td>${e.key ? html`<a href=${linkTo("audit", { key: e.key.id })} title=${e.key.id}>${e.key.name || e.key.id}</a>` : html`<span class="muted">no key needed</span>`} ${e.via === "session" && html`<span class="tag">dashboard</span>`}</td>
+      <td class="nowrap"><span class="hide-small">${moment(e.at)} </span><span class="muted"><${When} time=${e.at} /></span></td>
+      <td class="nowrap">${e.key ? html`<a href=${linkTo("audit", { key: e.key.id })} title=${e.key.id}>${e.key.name || e.key.id}</a>` : html`<span class="muted">no key needed</span>`} ${e.via === "session" && html`<span class="tag">dashboard</span>`}</td>
       <td class="mono">${e.action}</td><td><${Target} entry=${e} /></td>
       <td>${e.outcome === "ok" ? html`<${Badge} tone="good">done<//>` : html`<${Badge} tone="bad" title="The problem that was answered">${e.outcome}<//>`}</td>
       <td class="mono muted" title=${`Request ${e.request_id}`}>${e.address}</td></tr>`)}</tbody>

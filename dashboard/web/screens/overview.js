@@ -10,7 +10,7 @@ import { Head } from "../ui/head.js";
 import { Tile } from "../ui/tile.js";
 import { pointsOf } from "../stats.js";
 import { Alerts } from "./alerts.js";
-import { ageTone, queueLink } from "./queues.js";
+import { Aged, ageTone, queueLink } from "./queues.js";
 
 /** @typedef {import("../stats.js").Stats} Stats @typedef {import("../stats.js").Counts} Counts */
 
@@ -30,7 +30,7 @@ export function Overview() {
     <${Loaded} of=${stats} what="Could not load the figures">${(/** @type {Stats} */ s) => html`
       <${Tiles} stats=${s} workers=${workers.data?.items} words=${words} />
       <${Charts} stats=${s} />
-      <div class="halves"><${ByQueue} stats=${s} /><${ByKind} stats=${s} words=${words} /></div>`}<//>`;
+      <div class="halves"><${ByQueue} stats=${s} words=${words} /><${ByKind} stats=${s} words=${words} /></div>`}<//>`;
 }
 
 /** @param {import("../stats.js").Times} t */
@@ -44,7 +44,7 @@ function Tiles({ stats: { totals: t, drift }, workers, words }) {
   const rateTone = t.success_rate === null ? "" : t.success_rate < 0.95 ? "bad" : t.success_rate < 0.99 ? "warn" : "";
   return html`
     <div class="tiles">
-      <${Tile} label="Throughput" value=${rate(t.finished_per_second)} note=${`${count(t.finished)} ended in the last ${words}`} />
+      <${Tile} label="Throughput" value=${rate(t.finished_per_second)} note=${`${count(t.finished)} in the last ${words}`} />
       <${Tile} label="Success" value=${percent(t.success_rate)} tone=${rateTone} note=${t.success_rate === null ? "nothing has ended" : `${count(t.failed)} of ${count(t.completed + t.failed)} failed`} href=${linkTo("jobs", { state: "archived,expired,unknown" })} title="Those that failed" />
       <${Tile} label="Waited, 95 %" value=${t.wait.count ? duration(t.wait.p95) : "–"} note=${spread(t.wait)} />
       <${Tile} label="Ran, 95 %" value=${t.run.count ? duration(t.run.p95) : "–"} note=${spread(t.run)} />
@@ -86,12 +86,12 @@ const successCell = (c) => html`<td class=${`num ${c.success_rate !== null && c.
 /** @param {import("../stats.js").Times} t */
 const p95Cell = (t) => html`<td class="num">${t.count ? duration(t.p95) : html`<span class="muted">–</span>`}</td>`;
 
-/** @param {{stats: Stats}} props */
-const ByQueue = ({ stats: { queues } }) => html`
+/** @param {{stats: Stats, words: string}} props */
+const ByQueue = ({ stats: { queues }, words }) => html`
   <${Panel} title="Queues" flush>${queues.length ? html`<div class="table-wrap"><table>
     <thead><tr><th>Queue</th><th class="num">Oldest waits</th><th class="num">Waits now</th><th class="num">Ended</th><th class="num">Success</th><th class="num">Waited, 95 %</th></tr></thead>
     <tbody>${queues.map((q) => html`<tr key=${q.name}><td><a class="cover" data-row href=${queueLink(q.name)}>${q.name}</a></td>
-      <td class=${`num ${ageTone(q.oldest_seconds)}`}>${q.oldest_seconds ? duration(q.oldest_seconds) : html`<span class="muted">–</span>`}</td>
+      <td class="num"><span class="spark-box"><${Aged} series=${q.oldest_series} words=${words} /><span class=${`age ${ageTone(q.oldest_seconds)}`}>${q.oldest_seconds ? duration(q.oldest_seconds) : html`<span class="muted">–</span>`}</span></span></td>
       <td class="num">${count(q.pending)}</td><td class="num">${count(q.finished)}</td>${successCell(q)}${p95Cell(q.wait)}</tr>`)}</tbody></table></div>` : html`<${Empty} title="There are no queues yet." />`}<//>`;
 
 /** @param {{stats: Stats, words: string}} props */

@@ -1,7 +1,7 @@
 // One queue: its jobs in every state, its age over time, and asynq's own view.
 import { html } from "../html.js";
 import { get, getIfThere, pathOf, post } from "../api.js";
-import { bytes, count, duration, plural, rate } from "../format.js";
+import { count, duration, plural, rate } from "../format.js";
 import { linkTo } from "../router.js";
 import { may } from "../session.js";
 import { useResource } from "../resource.js";
@@ -13,6 +13,7 @@ import { confirm } from "../ui/dialog.js";
 import { Tile } from "../ui/tile.js";
 import { done } from "../ui/toast.js";
 import { pointsOf } from "../stats.js";
+import { Doorbells } from "./doorbells.js";
 import { JobTable } from "./jobs-table.js";
 import { ageTone, pauseOrResume, waitingIn } from "./queues.js";
 
@@ -46,7 +47,7 @@ export function Queue({ name }) {
           <li><a href=${linkTo("jobs", { queue: name, state: s.name })}><${StateBadge} state=${s.name} /><span class="num">${count(q.counts[s.name])}</span></a></li>`)}</ul><//>
         <${Doorbells} queue=${q} />
       </div>
-      ${stats.data && html`<${Waits} stats=${stats.data} />`}`}<//>
+      ${stats.data && html`<${Waits} stats=${stats.data} name=${name} />`}`}<//>
     <${Panel} title="Newest jobs" flush tools=${html`<a class="small" href=${linkTo("jobs", { queue: name })}>All of them</a>`}>
       ${jobs.error && html`<${Failure} problem=${jobs.error} again=${jobs.reload} />`}
       ${jobs.data?.items.length ? html`<${JobTable} jobs=${jobs.data.items} />` : jobs.data && html`<${Empty} title="No job is kept of this queue."><p>Submit one with <code>"queue": ${JSON.stringify(name)}</code>.</p><//>`}
@@ -64,40 +65,16 @@ const purge = (queue, then) => confirm({
   },
 });
 
-/** asynq's own view. @param {{queue: QueueItem}} props */
-function Doorbells({ queue: { name, redis: r } }) {
-  if (!r) {
-    return html`<${Panel} title="Doorbells, in Redis"><p class="muted small">There is no Redis, or it does not answer: workers take jobs straight from the ledger.</p><//>`;
-  }
-  return html`
-    <${Panel} title="Doorbells, in Redis">
-      <dl class="facts">
-        <dt>Pending</dt><dd>${count(r.pending)}</dd><dt>Active</dt><dd>${count(r.active)}</dd><dt>Leases</dt><dd>${count(r.leases)}</dd>
-        <dt>Memory</dt><dd>${bytes(r.memory_bytes)}</dd><dt>Processed today</dt><dd>${count(r.processed)}</dd><dt>Failed today</dt><dd>${count(r.failed)}</dd>
-      </dl>
-      <p class="small muted">A doorbell tells workers of up to 100 jobs that are due, so these are no counts of jobs.
-        <a href=${linkTo("jobs", { queue: name, state: "pending" })}>The jobs that they ring for</a></p>
-      <${Days} days=${r.days} /><${Servers} servers=${r.servers} />
-    <//>`;
-}
-
-/** @param {{days?: {date: string, processed: number, failed: number}[]}} props */
-const Days = ({ days }) => (days?.length ? html`
-  <h3>By day (UTC)</h3><table><thead><tr><th>Day</th><th class="num">Processed</th><th class="num">Failed</th></tr></thead>
-    <tbody>${days.map((d) => html`<tr key=${d.date}><td>${d.date}</td><td class="num">${count(d.processed)}</td><td class="num">${count(d.failed)}</td></tr>`)}</tbody></table>` : null);
-
-/** @param {{servers?: {id?: string, host: string, pid: number, active?: number, concurrency?: number}[]}} props */
-const Servers = ({ servers }) => (servers?.length ? html`
-  <h3>Servers</h3><ul class="small">${servers.map((s) => html`<li class="mono">${s.host}:${s.pid}</li>`)}</ul>` : null);
-
-/** @param {{stats: import("../stats.js").Stats}} props */
-function Waits({ stats }) {
+/** @param {{stats: import("../stats.js").Stats, name: string}} props */
+function Waits({ stats, name }) {
   const points = pointsOf(stats);
   const times = points.map((p) => p.time);
+  const oldest = stats.queues.find((q) => q.name === name)?.oldest_series ?? [];
   return html`
     <div class="halves">
-      <${Panel} label="Waits over time"><${Chart} title="Waited before they ran, last hour" height=${130} times=${times} unit=${duration} series=${[
-        { label: "95 %", color: "--warn", fill: true, values: points.map((p) => p.wait.p95) }, { label: "half", color: "--later", values: points.map((p) => p.wait.p50) }]} /><//>
+      <${Panel} label="Waits over time"><${Chart} title="Waits, last hour" height=${130} times=${times} unit=${duration} series=${[
+        { label: "oldest due", color: "--warn", fill: true, values: points.map((_, i) => oldest[i] ?? null) },
+        { label: "95 % of those that ran", color: "--later", values: points.map((p) => p.wait.p95) }]} /><//>
       <${Panel} label="Throughput over time"><${Chart} title="Jobs, last hour" height=${130} times=${times} unit=${rate} series=${[
         { label: "submitted", color: "--calm", dashed: true, values: points.map((p) => p.submitted / p.seconds) }, { label: "ended", color: "--good", fill: true, values: points.map((p) => p.finished / p.seconds) }]} /><//>
     </div>`;

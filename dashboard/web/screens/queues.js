@@ -5,6 +5,7 @@ import { brief, count, duration, plural } from "../format.js";
 import { linkTo } from "../router.js";
 import { may } from "../session.js";
 import { asProblem, useResource } from "../resource.js";
+import { most } from "../stats.js";
 import { Badge, Button, Empty, Loaded } from "../ui/parts.js";
 import { Spark } from "../ui/chart.js";
 import { confirm } from "../ui/dialog.js";
@@ -40,8 +41,11 @@ export async function pauseOrResume(queue, then) {
 /** Jobs that have not ended and do not run. @param {QueueItem} q */
 export const waitingIn = (q) => ["waiting", "scheduled", "pending", "retry", "parked"].reduce((sum, s) => sum + (q.counts[s] ?? 0), 0);
 
+/** Seconds up to which nobody minds that a job waits. */
+const calmAge = 10;
+
 /** How bad it is that a job has waited so long. @param {number} seconds */
-export const ageTone = (seconds) => (seconds > 60 ? "bad" : seconds > 10 ? "warn" : "");
+export const ageTone = (seconds) => (seconds > 60 ? "bad" : seconds > calmAge ? "warn" : "");
 
 /** @param {{queue: string, state: string, n: number, tone?: string}} props */
 const CountLink = ({ queue, state, n, tone = "" }) => (n
@@ -50,20 +54,21 @@ const CountLink = ({ queue, state, n, tone = "" }) => (n
 
 export function Queues() {
   const queues = useResource((abort) => get("/v1/queues", {}, abort), "queues", { every: 5, events: true });
+  const stats = useResource((abort) => getIfThere("/v1/stats", { window: "1h" }, abort), "stats", { every: 15 });
   return html`
     <${Head} title="Queues" />
     <${Loaded} of=${queues} what="Could not load the queues">${(/** @type {{items: QueueItem[]}} */ data) => (data.items.length
-      ? html`<${Table} queues=${data.items} reload=${queues.reload} />`
+      ? html`<${Table} queues=${data.items} stats=${stats.data} reload=${queues.reload} />`
       : html`<section class="panel"><${Empty} title="There are no queues that you may see."><p>Your key is limited to queues that do not exist, or the ledger has only just been made.</p><//></section>`)}<//>`;
 }
 
-/** @param {{queues: QueueItem[], reload: () => Promise<void>}} props */
-const Table = ({ queues, reload }) => html`
+/** @param {{queues: QueueItem[], stats?: import("../stats.js").Stats, reload: () => Promise<void>}} props */
+const Table = ({ queues, stats, reload }) => html`
   <section class="panel flush" aria-label="Queues">
     <div class="table-wrap"><table class="queues">
       <thead>
         ${queues.some((q) => q.redis) && html`<tr class="groups"><th colspan="2"></th><th colspan="10" scope="colgroup">Jobs, in the ledger</th><th colspan="3" scope="colgroup" class="edge">Doorbells, in Redis</th><th></th></tr>`}
-        <tr><th>Queue</th>${queues.some((q) => q.weight) ? html`<th class="num hide-small">Weight</th>` : html`<th class="hide-small"></th>`}<th class="num">Oldest waits</th><th class="hide-small">Waited, last hour</th><th class="num">Pending</th><th class="num">Active</th><th class="num">Retry</th><th class="num">Parked</th>
+        <tr><th>Queue</th>${queues.some((q) => q.weight) ? html`<th class="num hide-small">Weight</th>` : html`<th class="hide-small"></th>`}<th class="num">Oldest waits</th><th class="hide-small">Last hour</th><th class="num">Pending</th><th class="num">Active</th><th class="num">Retry</th><th class="num">Parked</th>
           <th class="num">Scheduled</th><th class="num">Archived</th><th class="num">Unknown</th><th class="num">Ended, last min</th>
           ${queues.some((q) => q.redis) && html`<th class="num edge">Pending</th><th class="num">Active</th><th class="num">Leases</th>`}<th></th></tr>
       </thead>
@@ -72,22 +77,21 @@ const Table = ({ queues, reload }) => html`
           <td><a class="cover" data-row href=${queueLink(q.name)}>${q.name}</a> ${q.paused && html`<${Badge} tone="warn" hollow>paused<//>`}</td>
           <td class="num muted hide-small">${q.weight ?? ""}</td>
           <td class=${`num ${ageTone(q.oldest_seconds)}`}>${q.oldest_seconds ? duration(q.oldest_seconds) : html`<span class="muted">–</span>`}</td>
-          <td class="hide-small"><${Waited} name=${q.name} /></td>
+          <td class="hide-small"><${Aged} series=${stats?.queues.find((s) => s.name === q.name)?.oldest_series} words="hour" /></td>
           ${["pending", "active", "retry", "parked", "scheduled"].map((s) => html`<td class="num"><${CountLink} queue=${q.name} state=${s} n=${q.counts[s]} /></td>`)}
           ${["archived", "unknown"].map((s) => html`<td class="num"><${CountLink} queue=${q.name} state=${s} n=${q.counts[s]} tone="bad" /></td>`)}
           <td class="num">${count(q.throughput.finished_last_minute)}</td>
           ${q.redis ? html`<td class="num edge muted">${count(q.redis.pending)}</td><td class="num muted">${count(q.redis.active)}</td><td class="num muted">${count(q.redis.leases)}</td>`
             : queues.some((x) => x.redis) && html`<td class="num edge muted" colspan="3">not known</td>`}
-          <td class="num">${may("queues:admin") && html`<${Button} icon=${q.paused ? "play" : "pause"} onClick=${() => pauseOrResume(q, reload)}>${q.paused ? "Resume" : "Pause"}<//>`}</td>
+          <td class="num">${may("queues:admin") && html`<${Button} kind="plain" icon=${q.paused ? "play" : "pause"} label=${q.paused ? "Resume" : "Pause"} onClick=${() => pauseOrResume(q, reload)} />`}</td>
         </tr>`)}</tbody>
     </table></div>
   </section>`;
 
-/** How long jobs of a queue have waited, minute by minute: a line that rises says more than an age. @param {{name: string}} props */
-function Waited({ name }) {
-  const stats = useResource((abort) => getIfThere("/v1/stats", { window: "1h", queue: name }, abort), `stats of ${name}`, { every: 30 });
-  const points = /** @type {import("../stats.js").Point[]} */ (stats.data?.series ?? []);
-  const total = stats.data?.totals.wait;
-  if (!total?.count) return html`<span class="spark-none muted">${stats.data ? "nothing ran" : ""}</span>`;
-  return html`<span class="spark-box"><${Spark} values=${points.map((p) => p.wait.p95)} label=${`95 % waited at most ${duration(total.p95)} in the last hour`} /><span class="muted tiny nowrap">95 % ≤ ${duration(total.p95)}</span></span>`;
+/** How old the oldest due job was, over time: a line that rises says more than an age. @param {{series?: (number | null)[], words: string}} props */
+export function Aged({ series, words }) {
+  const high = series && most(series);
+  if (!series || high === undefined) return html`<span class="spark-none"></span>`;
+  if (high === null) return html`<span class="spark-none muted" title="No scheduler was there to look">not seen</span>`;
+  return html`<${Spark} values=${series} least=${calmAge} color=${ageTone(high) ? `--${ageTone(high)}` : "--info"} label=${`The oldest waited for ${duration(high)} at most in the last ${words}`} />`;
 }

@@ -56,7 +56,7 @@ const Cache = ({ cache }) => {
 };
 
 /** @param {{n: number, why: string}} props */
-const Parked = ({ n, why }) => (n ? html`<a class="warn" href=${linkTo("jobs", { state: "parked" })}>${plural(n, "job")}</a> <span class="muted">${why}</span>` : html`<span class="muted">none</span>`);
+const Parked = ({ n, why }) => (n ? html`<a class="warn" href=${linkTo("jobs", { state: "parked" })}>${plural(n, "job")}</a> <span class="muted">${n === 1 ? "waits" : "wait"} for ${why}</span>` : html`<span class="muted">none</span>`);
 
 /** @param {{database: DatabaseItem}} props */
 const Database = ({ database: d }) => html`
@@ -68,7 +68,7 @@ const Database = ({ database: d }) => html`
       <dt>Waits</dt><dd>${d.pool.waits ? html`${plural(d.pool.waits, "wait")}, ${duration(d.pool.wait_seconds)} in all` : html`<span class="muted">none for a connection</span>`}</dd>
       <dt>Writes</dt><dd>${d.delivery === "exactly_once_effect" ? "exactly once" : "at least once"} <span class="muted">(effects table ${d.health.effects ?? "unknown"})</span></dd>
       <dt>Cache hits</dt><dd><${Cache} cache=${d.cache} /></dd>
-      <dt>Parked</dt><dd><${Parked} n=${d.parked} why="wait for room in it" /></dd>
+      <dt>Parked</dt><dd><${Parked} n=${d.parked} why="room in it" /></dd>
     </dl>
     ${d.pool.workers.length > 1 && html`<details class="small"><summary>By worker</summary><dl class="facts">${d.pool.workers.map((w) => html`<dt class="mono">${w.worker}</dt><dd><${PoolMeter} pool=${w} what="connections in use" /></dd>`)}</dl></details>`}
     </div>
@@ -104,7 +104,7 @@ function Client({ client: c, reload }) {
             <span>${limit.available === null ? "headroom not known" : `${count(limit.available)} of ${count(limit.burst)} could go at once`} <span class="muted">· ${count(limit.requests)} per ${limit.per}</span></span></span>` : html`<span class="muted">none</span>`}</dd>
         <dt>Connections</dt><dd>${c.pool ? html`<${PoolMeter} pool=${c.pool} what="connections in use" /> <span class="muted tiny">of the process that answers</span>` : html`<span class="muted">not known here</span>`}</dd>
         ${c.cache && html`<dt>Cache hits</dt><dd><${Cache} cache=${c.cache} /></dd>`}
-        <dt>Parked</dt><dd><${Parked} n=${c.parked} why="wait for it" /></dd>
+        <dt>Parked</dt><dd><${Parked} n=${c.parked} why="it" /></dd>
       </dl></div>
     </article>`;
 }

@@ -37,7 +37,7 @@ function Totals({ workers }) {
 function Worker({ worker: w, reload }) {
   const drain = () => confirm({
     title: "Drain this worker?", yes: "Drain", danger: true,
-    text: html`<p class="muted">It takes no more jobs, finishes or hands back what it runs, and then its process ends. What restarts it is up to whoever runs it.</p><p class="mono small">${w.id}</p>`,
+    text: html`<p class="muted">It takes no more jobs and ends those that it runs. It stays, draining, until its process is stopped; started anew, it takes jobs again.</p><p class="mono small">${w.id}</p>`,
     act: async () => {
       await post(pathOf("workers", w.id, "drain"));
       done("It drains.");

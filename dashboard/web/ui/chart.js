@@ -27,6 +27,15 @@ function colorOf(near, name) {
 /** @param {string} color rgb(…) @param {number} alpha */
 const faded = (color, alpha) => color.replace("rgb(", "rgba(").replace(")", `, ${alpha})`);
 
+/** @param {ArrayLike<number | null | undefined>} values @param {number} i */
+const alone = (values, i) => (values[i] ?? null) !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null;
+
+/** Values between two that are not known: no line leads there, so they are dots. @param {uPlot} u @param {number} of */
+const lone = (u, of) => [...u.data[of].keys()].filter((i) => alone(u.data[of], i));
+
+/** Whether there is anything to measure. @param {uPlot} u */
+const isFlat = (u) => u.data.slice(1).every((values) => !values.some((v) => v));
+
 /**
  * @param {Element} near @param {Series[]} series @param {(value: number) => string} unit @param {number} width @param {number} height
  * @returns {uPlot.Options}
@@ -37,16 +46,16 @@ function options(near, series, unit, width, height) {
   const font = `11px ${getComputedStyle(near).fontFamily}`;
   const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, gap: 6 };
   return {
-    width, height, padding: [8, 8, 0, 0], legend: { show: false },
+    width, height, padding: [8, 18, 0, 0], legend: { show: false },
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false }, sync: { key: "time" } },
-    scales: { x: { time: true }, y: { range: (_u, _low, high) => [0, Math.max(high * 1.12, 1e-3)] } },
+    scales: { x: { time: true }, y: { range: (_u, _low, high) => [0, high > 0 ? high * 1.12 : 1] } },
     axes: [
       { ...axis, size: 26, space: 70, values: times },
-      { ...axis, size: 58, space: 28, values: (_u, splits) => splits.map((v) => (v === null ? "" : v === 0 ? "0" : unit(v))) },
+      { ...axis, size: 58, space: 28, values: (u, splits) => splits.map((v) => (v === 0 ? "0" : v === null || isFlat(u) ? "" : unit(v))) },
     ],
     series: [{}, ...series.map((s) => {
       const color = colorOf(near, s.color);
-      return { label: s.label, stroke: color, width: 1.5, fill: s.fill ? faded(color, 0.16) : undefined, points: { show: false }, dash: s.dashed ? [4, 3] : undefined, spanGaps: true };
+      return { label: s.label, stroke: color, width: 1.5, fill: s.fill ? faded(color, 0.16) : undefined, points: { show: false, size: 5, fill: color, filter: lone }, dash: s.dashed ? [4, 3] : undefined, spanGaps: true };
     })],
   };
 }
@@ -95,12 +104,16 @@ const latest = (values) => values.findLast((v) => v !== null) ?? null;
 /** @param {number | null} value @param {(value: number) => string} unit */
 const unitOf = (value, unit) => (value === null ? "–" : unit(value));
 
-/** A line without axes, as wide as a word. @param {{values: (number | null)[], label: string, color?: string}} props */
-export function Spark({ values, label, color = "--info" }) {
-  const high = Math.max(...values.map((v) => v ?? 0), 1e-9);
+/**
+ * A line without axes, as wide as a word; nothing where a value is not known.
+ * @param {{values: (number | null)[], label: string, least: number, color?: string}} props least: what fills its height at the least
+ */
+export function Spark({ values, label, least, color = "--info" }) {
+  const high = Math.max(...values.map((v) => v ?? 0), least);
   const step = 100 / Math.max(1, values.length - 1);
-  const points = values.map((v, i) => `${(i * step).toFixed(1)},${(22 - 20 * ((v ?? 0) / high)).toFixed(1)}`).join(" ");
+  const at = (/** @type {number} */ v, /** @type {number} */ i) => `${(i * step).toFixed(1)},${(22 - 20 * (v / high)).toFixed(1)}`;
+  const path = values.map((v, i) => (v === null ? "" : `${(values[i - 1] ?? null) === null ? "M" : "L"}${at(v, i)}${alone(values, i) ? "h0" : ""}`)).join("");
   return html`
     <svg class="spark" viewBox="0 0 100 24" preserveAspectRatio="none" role="img" aria-label=${label}>
-      <polyline points=${points} fill="none" stroke=${`var(${color})`} stroke-width="1.5" vector-effect="non-scaling-stroke" /></svg>`;
+      <path d=${path} fill="none" stroke=${`var(${color})`} stroke-width="1.5" stroke-linejoin="round" stroke-linecap="round" vector-effect="non-scaling-stroke" /></svg>`;
 }

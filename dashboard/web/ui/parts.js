@@ -25,7 +25,7 @@ export function When({ time, none = "–" }) {
 }
 
 /** @param {{id: string, row?: boolean}} props row: it is the link of a row that j and k walk over */
-export const JobLink = ({ id, row }) => html`<a class="mono" data-row=${row} href=${jobLink(id)} title=${id}>${shortID(id)}</a>`;
+export const JobLink = ({ id, row }) => html`<a class="mono nowrap" data-row=${row} href=${jobLink(id)} title=${id}>${shortID(id)}</a>`;
 
 /**
  * @param {{children?: Children, icon?: string, kind?: string, onClick?: (event: MouseEvent) => void, disabled?: boolean, title?: string,
