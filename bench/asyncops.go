@@ -28,8 +28,9 @@ type installation struct {
 	many      bool // the worker runs manyJobs at once, not the default
 }
 
-// manyJobs is as many jobs at once as River has workers.
-const manyJobs = riverWorkers
+// manyJobs is as many jobs at once as asyncops is fastest with here; River is
+// with riverWorkers.
+const manyJobs = 2000
 
 type object = map[string]any
 

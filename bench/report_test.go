@@ -59,15 +59,21 @@ func TestReport(t *testing.T) {
 // What a row is compared with is a row, too.
 func TestRows(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
+	labels := map[string]string{}
+	pairs := map[[2]string]bool{}
 	for _, row := range rows {
-		if seen[row.key] {
+		if pair := [2]string{row.key, row.against}; pairs[pair] {
 			t.Errorf("%s is in the table twice", row.key)
+		} else {
+			pairs[pair] = true
 		}
-		seen[row.key] = true
+		if label, known := labels[row.key]; known && label != row.label {
+			t.Errorf("%s is called %q and %q", row.key, label, row.label)
+		}
+		labels[row.key] = row.label
 	}
 	for _, row := range rows {
-		if row.against != "" && !seen[row.against] {
+		if _, known := labels[row.against]; row.against != "" && !known {
 			t.Errorf("%s is compared with %s, which is not in the table", row.key, row.against)
 		}
 	}
