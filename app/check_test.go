@@ -15,9 +15,9 @@ import (
 func TestConfigCheckReadsSchedules(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "asyncops.yaml")
-	const text = `redis: {url: "redis://localhost:6379/0"}
+	text := `redis: {url: "redis://localhost:6379/0"}
 databases:
-  main: {dsn: "sqlite:main.db", tables: {users: {columns: [id, name]}}}
+  main: {dsn: "sqlite:` + filepath.Join(filepath.Dir(path), "main.db") + `", tables: {users: {columns: [id, name]}}}
 schedules:
   - name: nightly
     cron: "@daily"

@@ -117,14 +117,27 @@ func (db *DB) Reader() *sql.DB { return db.reader }
 
 // Close closes all connections. Only one call is allowed.
 func (db *DB) Close() error {
-	errs := []error{db.reader.Close(), db.writer.Close()}
+	errs := []error{closePool(db.reader), closePool(db.writer)}
 	if db.keeper != nil {
 		errs = append(errs, db.keeper.Close())
 	}
 	if db.keepDB != nil {
-		errs = append(errs, db.keepDB.Close())
+		errs = append(errs, closePool(db.keepDB))
 	}
 	return errors.Join(errs...)
+}
+
+// closePatience is how long Close waits for connections that are being made or
+// in use. database/sql closes those in its own time; until then they may make
+// files anew beside the database.
+const closePatience = time.Second
+
+func closePool(pool *sql.DB) error {
+	err := pool.Close()
+	for end := time.Now().Add(closePatience); pool.Stats().OpenConnections > 0 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	return err
 }
 
 // makeFile makes the file before SQLite does, with an access of our choice;
