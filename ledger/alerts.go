@@ -83,7 +83,7 @@ func (l *Ledger) TakeAlertTurn(ctx context.Context, holder string, every, grace 
 		ELSE taken_at - ?now + ?every + ?grace END`
 	err := l.read.NewRaw(l.timed(`SELECT `+until+` FROM asyncops_alert_turns WHERE one = 1`), args).Scan(ctx, &wait)
 	if err != nil || wait > 0 {
-		return job.AlertTurn{Wait: time.Duration(wait) * time.Microsecond}, l.wrap(err, "look for a turn at the alerts")
+		return job.AlertTurn{Wait: min(time.Duration(wait)*time.Microsecond, every+grace)}, l.wrap(err, "look for a turn at the alerts")
 	}
 	var taken []int64
 	err = l.again(ctx, func() error {

@@ -134,8 +134,15 @@ const closePatience = time.Second
 
 func closePool(pool *sql.DB) error {
 	err := pool.Close()
-	for end := time.Now().Add(closePatience); pool.Stats().OpenConnections > 0 && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
+	enough := time.After(closePatience)
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for pool.Stats().OpenConnections > 0 {
+		select {
+		case <-look.C:
+		case <-enough:
+			return err
+		}
 	}
 	return err
 }
