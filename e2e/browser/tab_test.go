@@ -259,8 +259,8 @@ func css(selector string) string { return `document.querySelector(` + quote(sele
 // fill types text into a field in place of what it holds.
 func (tb *tab) fill(selector, text string) {
 	tb.t.Helper()
-	tb.await(css(selector))
-	eval[bool](tb, `(() => { const f = `+css(selector)+`; f.focus(); f.select(); return true; })()`)
+	// A field of a dialog that is not shown yet takes no focus.
+	tb.await(`(() => { const f = ` + css(selector) + `; f?.focus(); f?.select(); return f && document.activeElement === f; })()`)
 	tb.keys("Backspace")
 	eval[bool](tb, `document.execCommand("insertText", false, `+quote(text)+`)`)
 }
