@@ -17,15 +17,9 @@ func (c *auditCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	entries := []sdk.AuditEntry{}
-	for e, err := range client.AuditLog(ctx, f) {
-		if err != nil {
-			return err
-		}
-		entries = append(entries, e)
-		if len(entries) == c.Limit {
-			break
-		}
+	entries, err := firstOf(client.AuditLog(ctx, f), c.Limit)
+	if err != nil {
+		return err
 	}
 	return s.print(entries, []string{"TIME", "KEY", "VIA", "ADDRESS", "ACTION", "TARGET", "OUTCOME"}, func() [][]string {
 		rows := make([][]string, len(entries))
@@ -41,19 +35,11 @@ func (c *auditCmd) Run(ctx context.Context, s *session) error {
 }
 
 func (c *auditCmd) filter(now time.Time) (sdk.AuditFilter, error) {
-	f := sdk.AuditFilter{Action: c.Action, Key: c.Key, Target: c.Target, After: c.After, Before: c.Before, PageSize: c.Limit}
-	switch {
-	case c.Limit < 0:
-		return f, usage("--limit: must not be negative")
-	case c.Since < 0:
-		return f, usage("--since: must not be negative")
-	case c.Since > 0 && !c.After.IsZero():
-		return f, usage("--since and --after: give one of them")
-	case c.Limit == 0 || c.Limit > maxPage:
-		f.PageSize = maxPage
+	f := sdk.AuditFilter{Action: c.Action, Key: c.Key, Target: c.Target, Before: c.Before}
+	var err error
+	if f.PageSize, err = pageSize(c.Limit); err != nil {
+		return f, err
 	}
-	if c.Since > 0 {
-		f.After = now.Add(-c.Since.Std())
-	}
-	return f, nil
+	f.After, err = beginning(c.Since, "--after", c.After, now)
+	return f, err
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/asyncops/asyncops/sdk"
 )
 
-// maxPage is the most that the server lists at a time.
-const maxPage = 200
-
 // jobID reads an id that was typed.
 func jobID(text string) (job.ID, error) {
 	id, err := job.ParseID(text)
@@ -162,15 +159,9 @@ func (c *listCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	jobs := []*sdk.Job{}
-	for j, err := range client.List(ctx, f) {
-		if err != nil {
-			return err
-		}
-		jobs = append(jobs, j)
-		if len(jobs) == c.Limit {
-			break
-		}
+	jobs, err := firstOf(client.List(ctx, f), c.Limit)
+	if err != nil {
+		return err
 	}
 	return s.print(jobs, []string{"ID", "KIND", "QUEUE", "STATE", "ATTEMPT", "CREATED", "DETAIL"}, func() [][]string {
 		rows := make([][]string, len(jobs))
@@ -189,23 +180,15 @@ func (c *listCmd) Run(ctx context.Context, s *session) error {
 
 func (c *listCmd) filter(now time.Time) (sdk.Filter, error) {
 	f := sdk.Filter{
-		Kinds: c.Kind, Queues: c.Queue, Tag: c.Tag, CreatedAfter: c.CreatedAfter, CreatedBefore: c.CreatedBefore,
+		Kinds: c.Kind, Queues: c.Queue, Tag: c.Tag, CreatedBefore: c.CreatedBefore,
 		Query: c.Query, OldestFirst: c.OldestFirst, Payload: c.Payload,
 	}
-	switch {
-	case c.Limit < 0:
-		return f, usage("--limit: must not be negative")
-	case c.Since < 0:
-		return f, usage("--since: must not be negative")
-	case c.Since > 0 && !c.CreatedAfter.IsZero():
-		return f, usage("--since and --created-after: give one of them")
-	case c.Limit == 0 || c.Limit > maxPage:
-		f.PageSize = maxPage
-	default:
-		f.PageSize = c.Limit
+	var err error
+	if f.PageSize, err = pageSize(c.Limit); err != nil {
+		return f, err
 	}
-	if c.Since > 0 {
-		f.CreatedAfter = now.Add(-c.Since.Std())
+	if f.CreatedAfter, err = beginning(c.Since, "--created-after", c.CreatedAfter, now); err != nil {
+		return f, err
 	}
 	for _, text := range c.State {
 		state := job.State(text)
