@@ -8,6 +8,7 @@ import { Problem } from "./api.js";
  * @template T
  * @typedef {object} Resource
  * @property {T | undefined} data the last good answer
+ * @property {string | undefined} of the key of what data is: another one than asked for until that has come
  * @property {Problem | null} error why the last request failed
  * @property {number} at when data came, in milliseconds since 1970
  * @property {boolean} loading
@@ -29,7 +30,7 @@ import { Problem } from "./api.js";
  * @param {Freshness} [fresh] @returns {Resource<T>}
  */
 export function useResource(load, key, { every = 0, events = false, pace = 2 } = {}) {
-  const [state, setState] = useState(/** @type {{key: string, data?: T, error: Problem | null, at: number, loading: boolean}} */ (
+  const [state, setState] = useState(/** @type {{key: string, data?: T, of?: string, error: Problem | null, at: number, loading: boolean}} */ (
     { key, error: null, at: 0, loading: true }));
   const flight = useRef(/** @type {AbortController | null} */ (null));
   const loader = useRef(load);
@@ -42,7 +43,7 @@ export function useResource(load, key, { every = 0, events = false, pace = 2 } =
     setState((s) => (s.loading && s.key === key ? s : { ...s, loading: true }));
     try {
       const data = await loader.current(mine.signal);
-      if (!mine.signal.aborted) setState({ key, data, error: null, at: Date.now(), loading: false });
+      if (!mine.signal.aborted) setState({ key, data, of: key, error: null, at: Date.now(), loading: false });
     } catch (err) {
       if (!mine.signal.aborted) setState((s) => ({ ...s, key, error: asProblem(err), loading: false }));
     }
@@ -62,7 +63,7 @@ export function useResource(load, key, { every = 0, events = false, pace = 2 } =
       return data === s.data ? s : { ...s, data };
     });
   }, []);
-  return { data: state.data, error: state.error, at: state.at, loading: state.loading || state.key !== key, reload, patch };
+  return { data: state.data, of: state.of, error: state.error, at: state.at, loading: state.loading || state.key !== key, reload, patch };
 }
 
 /** @param {unknown} err */

@@ -41,13 +41,13 @@ function List() {
   const key = JSON.stringify([filter, cursor]);
   const page = useResource((abort) => get("/v1/jobs", { ...filter, ...timeFilters(query), limit: pageSize, cursor }, abort),
     key, { every: 15, events: true, pace: 1 });
-  const { rows, held, show } = useRows(page.data?.items, key, follow);
+  const { rows, held, show } = useRows(page.data?.items, page.of, follow);
   const [chosen, setChosen] = useState(/** @type {Set<string>} */ (new Set()));
   useEffect(() => setChosen(new Set()), [key]);
   const picked = useMemo(() => rows.filter((j) => chosen.has(j.id)), [rows, chosen]);
   const refresh = () => { setChosen(new Set()); void page.reload().then(show); };
   const next = page.data?.next_cursor;
-  if (next && !page.loading) before.set(next, cursor); // until it has loaded, next is of the page before
+  if (next && page.of === key) before.set(next, cursor); // until it has loaded, next is of the page before
 
   return html`
     ${page.error && html`<${Failure} problem=${page.error} again=${page.reload} what="Could not load the jobs" />`}
@@ -79,22 +79,23 @@ function summary(n, page, cursor, next) {
 
 /**
  * The rows that are shown. What the server says of them is taken over at once;
- * jobs that are new are held back until the reader wants them.
- * @param {JobItem[] | undefined} fresh @param {string} key @param {boolean} follow
+ * jobs that are new are held back until the reader wants them, but not from an
+ * empty list or while following.
+ * @param {JobItem[] | undefined} fresh @param {string | undefined} of which list fresh is a page of @param {boolean} follow
  */
-function useRows(fresh, key, follow) {
-  const [shown, setShown] = useState(/** @type {{key: string, rows: JobItem[]}} */ ({ key: "", rows: [] }));
-  const settled = shown.key === key || fresh === undefined;
+function useRows(fresh, of = "", follow) {
+  const [shown, setShown] = useState(/** @type {{of: string, rows: JobItem[]}} */ ({ of: "", rows: [] }));
   useEffect(() => {
     if (!fresh) return;
-    setShown((was) => ({ key, rows: was.key !== key || follow ? kept(fresh, was.rows) : merge(was.rows, fresh) }));
-  }, [fresh, follow]);
+    setShown((was) => ({ of, rows: was.of !== of || follow ? kept(fresh, was.rows) : merge(was.rows, fresh) }));
+  }, [fresh, of, follow]);
   useEffect(() => onChanges((changes) => setShown((was) => patched(was, changes))), []);
-  const show = useCallback(() => setShown({ key: "", rows: [] }), []);
-  const rows = settled && shown.key === key ? shown.rows : fresh ?? shown.rows;
+  const show = useCallback(() => setShown({ of: "", rows: [] }), []);
+  useEffect(() => { if (shown.of === "" && fresh) setShown({ of, rows: fresh }); }, [shown.of]);
+  const settled = shown.of === of && shown.rows.length > 0;
+  const rows = settled ? shown.rows : fresh ?? [];
   const known = new Set(rows.map((j) => j.id));
-  const held = settled && fresh ? fresh.filter((j) => !known.has(j.id)).length : 0;
-  useEffect(() => { if (shown.key === "" && fresh) setShown({ key, rows: fresh }); }, [shown.key]);
+  const held = settled && fresh && !follow ? fresh.filter((j) => !known.has(j.id)).length : 0;
   return { rows, held, show };
 }
 
@@ -114,7 +115,7 @@ function kept(fresh, old) {
   });
 }
 
-/** @param {{key: string, rows: JobItem[]}} was @param {import("../live.js").Change[]} changes */
+/** @param {{of: string, rows: JobItem[]}} was @param {import("../live.js").Change[]} changes */
 function patched(was, changes) {
   const byID = new Map(changes.map((c) => [c.id, c]));
   if (!was.rows.some((j) => byID.has(j.id))) return was;

@@ -1,6 +1,6 @@
 // Dialogs. The browser's own element keeps the focus inside and gives it back.
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { asProblem } from "../resource.js";
 import { Button, Failure } from "./parts.js";
@@ -8,7 +8,8 @@ import { Button, Failure } from "./parts.js";
 /** @param {{title: string, onClose: () => void, wide?: boolean, children?: any, foot?: any}} props */
 export function Dialog({ title, onClose, wide, children, foot }) {
   const ref = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  // Not after the next paint: a key or a click before that would go to the page beneath.
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     ref.current?.showModal();
     return () => { if (opener instanceof HTMLElement) opener.focus(); };
