@@ -49,6 +49,7 @@ func TestQueueIsPurged(t *testing.T) {
 		waiting = append(waiting, s.submit(t, object{"kind": "system.noop", "queue": "low", "delay": "1h"}))
 	}
 	other := s.submit(t, object{"kind": "system.noop", "delay": "1h"})
+	tb.sees("scheduled\n3") // the question says how many were seen
 	tb.press("Purge")
 	tb.sees("Purge low?")
 	tb.await(`document.querySelector("#confirm-yes").innerText === "Cancel 3 jobs" && document.querySelector("#confirm-yes").disabled`)
