@@ -58,16 +58,13 @@ func (t *Target) fetch(ctx context.Context, db querier, text string, columns int
 		for i := range values {
 			dest[i] = &values[i]
 		}
-		bytes := 0
+		var bytes readBytes
 		for rows.Next() {
 			if err := rows.Scan(dest...); err != nil {
 				return err
 			}
-			for _, value := range values {
-				bytes += size(value)
-			}
-			if bytes > MaxReadBytes {
-				return tooLarge()
+			if err := bytes.add(values...); err != nil {
+				return err
 			}
 			row(values)
 		}

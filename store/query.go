@@ -141,7 +141,7 @@ func (t *Target) fetchQuery(ctx context.Context, stmt *sql.Stmt, q boundQuery, o
 	for i := range values {
 		dest[i] = &values[i]
 	}
-	out, n, bytes := []byte(`{"rows":[`), int64(0), 0
+	out, n, bytes := []byte(`{"rows":[`), int64(0), readBytes(0)
 	for rows.Next() {
 		if op.Limit > 0 && n == int64(op.Limit) {
 			break
@@ -153,12 +153,9 @@ func (t *Target) fetchQuery(ctx context.Context, stmt *sql.Stmt, q boundQuery, o
 		if err := rows.Scan(dest...); err != nil {
 			return nil, err
 		}
-		for _, value := range values {
-			bytes += size(value)
-		}
-		if bytes > MaxReadBytes {
+		if err := bytes.add(values...); err != nil {
 			stop() // the server need not send the rest
-			return nil, tooLarge()
+			return nil, err
 		}
 		if n > 0 {
 			out = append(out, ',')

@@ -186,7 +186,7 @@ func (t *Target) scan(ctx context.Context, db querier, text string, m *model, co
 		}
 		defer func() { _ = rows.Close() }()
 		var strct reflect.Value
-		bytes := 0
+		var bytes readBytes
 		cells := make([]cell, len(columns))
 		dest := make([]any, len(columns))
 		for i, c := range columns {
@@ -197,9 +197,6 @@ func (t *Target) scan(ctx context.Context, db querier, text string, m *model, co
 			strct = next()
 			if err := m.scanned(ctx, strct, func() error { return rows.Scan(dest...) }); err != nil {
 				return err
-			}
-			if bytes > MaxReadBytes {
-				return tooLarge()
 			}
 		}
 		return rows.Err()
@@ -228,13 +225,15 @@ type cell struct {
 	field  *schema.Field
 	class  class
 	strct  *reflect.Value
-	bytes  *int
+	bytes  *readBytes
 	packed *packedRows // nil for none
 }
 
 // Scan implements sql.Scanner.
 func (c *cell) Scan(value any) error {
-	*c.bytes += size(value)
+	if err := c.bytes.add(value); err != nil {
+		return err
+	}
 	if c.packed != nil {
 		c.packed.add(value)
 	}
