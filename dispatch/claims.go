@@ -13,7 +13,6 @@ import (
 type ClaimLedger interface {
 	Claim(ctx context.Context, worker string, ids []job.ID) ([]job.Job, error)
 	ClaimDue(ctx context.Context, worker, queue string, limit int) ([]job.Job, error)
-	ClaimFresh(ctx context.Context, worker, queue string, limit int) ([]job.Job, error)
 	ClaimIsolated(ctx context.Context, worker string, queues []string) ([]job.Job, error)
 }
 

@@ -32,7 +32,6 @@ type direct struct {
 const (
 	directPoll = 200 * time.Millisecond
 	maxClaim   = 1000 // jobs of one claim: larger ones wait less often for the disk
-	maxFresh   = 10   // jobs of one claim that a new job gave rise to
 )
 
 // run takes work until ctx ends.
@@ -46,7 +45,7 @@ func (d *direct) run(ctx context.Context) error {
 		took, err := d.round(ctx)
 		if err == nil && took == 0 && d.exec.slots.room() > 0 {
 			d.away.over()
-			err = d.idle(ctx, wake, fresh)
+			d.idle(ctx, wake, fresh)
 		}
 		switch {
 		case errors.Is(err, job.ErrLeaseLost):
@@ -77,35 +76,19 @@ func (d *direct) look(wake <-chan struct{}, fresh <-chan string) {
 	}
 }
 
-// idle waits until it is worth asking again, and claims what it was waiting
-// for if that is known.
-func (d *direct) idle(ctx context.Context, wake <-chan struct{}, fresh <-chan string) error {
+// idle waits until it is worth asking again.
+func (d *direct) idle(ctx context.Context, wake <-chan struct{}, fresh <-chan string) {
 	timer := time.NewTimer(directPoll)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case queue := <-fresh:
-		return d.claimFresh(ctx, queue)
+		delete(d.empty, queue)
 	case <-wake:
 		d.empty = nil
 	case <-timer.C:
 		d.empty = nil
 	}
-	return nil
-}
-
-// claimFresh claims new jobs of a queue that had been empty. Where there are
-// more of them, the queue is no longer known to be empty.
-func (d *direct) claimFresh(ctx context.Context, queue string) error {
-	worker, ok := d.lease.current()
-	if _, mine := d.queues[queue]; !ok || !mine {
-		return nil
-	}
-	got, asked, err := d.claim(ctx, d.ledger.ClaimFresh, worker, queue, maxFresh)
-	if got == asked {
-		delete(d.empty, queue)
-	}
-	return err
 }
 
 // round claims once from each queue, and returns how many jobs it started. No
@@ -174,36 +157,24 @@ func drawOrder(queues map[string]int, strict bool) []string {
 	return order
 }
 
-// claimDue starts up to n jobs of the queue, and notes when it has no more.
+// claimDue starts up to n jobs of the queue, as many as there are free slots, and
+// notes when it has no more. A claim that is cut short may have been made, so it
+// is seen through when ctx ends.
 func (d *direct) claimDue(ctx context.Context, worker, queue string, n int) (int, error) {
-	got, asked, err := d.claim(ctx, d.ledger.ClaimDue, worker, queue, n)
-	if err == nil && got < asked {
-		d.rest(queue)
-	}
-	return got, err
-}
-
-// claim starts up to n jobs of the queue, as many as there are free slots: so
-// many it asks for. A claim that is cut short may have been made, so it is seen
-// through when ctx ends.
-func (d *direct) claim(ctx context.Context, from func(_ context.Context, worker, queue string, limit int) ([]job.Job, error),
-	worker, queue string, n int) (got, asked int, err error) {
-	asked = d.exec.slots.take(min(n, maxClaim))
+	asked := d.exec.slots.take(min(n, maxClaim))
 	if asked == 0 {
-		return 0, 0, nil
+		return 0, nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
-	jobs, err := from(ctx, worker, queue, asked)
+	jobs, err := d.ledger.ClaimDue(ctx, worker, queue, asked)
 	d.exec.slots.give(asked - len(jobs))
 	d.exec.start(jobs)
-	return len(jobs), asked, err
-}
-
-// rest notes that a queue has no more.
-func (d *direct) rest(queue string) {
-	if d.empty == nil {
-		d.empty = map[string]time.Time{}
+	if err == nil && len(jobs) < asked {
+		if d.empty == nil {
+			d.empty = map[string]time.Time{}
+		}
+		d.empty[queue] = time.Now()
 	}
-	d.empty[queue] = time.Now()
+	return len(jobs), err
 }

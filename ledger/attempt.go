@@ -63,15 +63,6 @@ func (g *groupWriter) insert(ctx context.Context, db bun.IDB, group []*write, ri
 	return nil
 }
 
-// insertRows is one INSERT of rows that may be there already.
-func (l *Ledger) insertRows(ctx context.Context, db bun.IDB, rows []insertRow) error {
-	if len(rows) == 1 && rows[0].Schedule == nil && l.lone.query != "" {
-		return l.lone.insert(ctx, l.write, db, &rows[0])
-	}
-	_, err := db.NewRaw("? ON CONFLICT (id) DO NOTHING", l.inserting(rows)).Exec(ctx)
-	return err
-}
-
 // ringer makes the doorbells of a group. They are the same at every try to
 // commit it: after a lost reply, the rows name those that will be rung.
 type ringer struct {

@@ -51,6 +51,8 @@ const claimRows = `UPDATE asyncops_jobs
 // claimPicked takes those that the query "picked" chose.
 const claimPicked = claimRows + ` FROM picked WHERE id = picked_id`
 
+const claimReturns = ` RETURNING ` + allColumns
+
 // Claim makes the worker the one that runs the jobs, and returns them under
 // their new epochs with their args, oldest first. Jobs
 // that are not returned are not the worker's: they are not due, run elsewhere,
@@ -64,12 +66,16 @@ func (l *Ledger) Claim(ctx context.Context, worker string, ids []job.ID) ([]job.
 	if len(ids) == 0 {
 		return nil, nil
 	}
+	return l.claim(ctx, l.queries.claim, worker, named{"ids": l.dialect.list(ids)})
+}
+
+func (l *Ledger) claimQuery() string {
 	// Rows that somebody else is just changing are waited for, not skipped:
 	// to lock them first would cost a write more for each, and nobody holds
 	// rows that match for longer than a statement.
-	const query = claimRows + ` WHERE id ?ids AND ` + knownStartable + ` AND run_at <= ?now AND ` + workerLives + ` AND (verdict IS NOT NULL OR (
-		crashes < ?isolation AND ` + inTime + ` AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused)))`
-	return l.claim(ctx, query, claimArgs{Worker: worker, IDs: l.dialect.among(ids)})
+	return claimRows + ` WHERE id ` + l.dialect.among("?ids") + ` AND ` + knownStartable + ` AND run_at <= ?now AND ` + workerLives + `
+		AND (verdict IS NOT NULL OR (crashes < ?isolation AND ` + inTime + `
+			AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused)))` + claimReturns
 }
 
 // ClaimDue is Claim for the jobs of a queue that have waited longest,
@@ -78,23 +84,15 @@ func (l *Ledger) ClaimDue(ctx context.Context, worker, queue string, limit int) 
 	if limit <= 0 {
 		return nil, nil
 	}
-	query := `WITH ` + l.pick("sealing", `queue = ?queue AND `+workerLives+` AND `+sealable, "run_at") +
+	return l.claim(ctx, l.queries.claimDue, worker, named{"queue": queue, "limit": limit})
+}
+
+func (l *Ledger) claimDueQuery() string {
+	return `WITH ` + l.pick("sealing", `queue = ?queue AND `+workerLives+` AND `+sealable, "run_at") +
 		`, ` + l.pick("rung", claimable+` AND rung_at > 0`, "rung_at, run_at") +
 		`, ` + l.pick("unrung", claimable+` AND rung_at = 0`, "run_at") +
 		`, picked AS (SELECT picked_id FROM sealing UNION ALL SELECT picked_id FROM rung
-			UNION ALL SELECT picked_id FROM unrung LIMIT ?limit) ` + claimPicked
-	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Limit: limit})
-}
-
-// ClaimFresh is ClaimDue for jobs that were just accepted and that no doorbell
-// rings for. It passes over others that are due, and takes half of the time
-// while there is little to claim: then most of it goes into planning.
-func (l *Ledger) ClaimFresh(ctx context.Context, worker, queue string, limit int) ([]job.Job, error) {
-	if limit <= 0 {
-		return nil, nil
-	}
-	query := `WITH ` + l.pick("picked", claimable+` AND rung_at = 0`, "run_at") + ` ` + claimPicked
-	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Limit: limit})
+			UNION ALL SELECT picked_id FROM unrung LIMIT ?limit) ` + claimPicked + claimReturns
 }
 
 // ClaimIsolated is Claim for one job, of any of the queues, that was running at
@@ -102,8 +100,8 @@ func (l *Ledger) ClaimFresh(ctx context.Context, worker, queue string, limit int
 // job beside it, so that the one which kills its worker is found out.
 func (l *Ledger) ClaimIsolated(ctx context.Context, worker string, queues []string) ([]job.Job, error) {
 	const where = isolated + ` AND queue IN (?queues) AND queue NOT IN (SELECT name FROM asyncops_queues WHERE paused) AND ` + workerLives
-	query := `WITH ` + l.pick("picked", where, "run_at") + ` ` + claimPicked
-	return l.claim(ctx, query, claimArgs{Worker: worker, Queues: bun.List(queues), Limit: 1})
+	query := l.timed(`WITH ` + l.pick("picked", where, "run_at") + ` ` + claimPicked + claimReturns)
+	return l.claim(ctx, &statement{text: query}, worker, named{"queues": bun.List(queues), "limit": 1})
 }
 
 // pick is a WITH query of the ids of rows, at most ?limit, that nobody else holds.
@@ -112,32 +110,20 @@ func (l *Ledger) pick(name, where, order string) string {
 		` ORDER BY ` + order + ` LIMIT ?limit ` + l.dialect.skipLocked + `)`
 }
 
-// claimArgs are the named arguments of the claims.
-type claimArgs struct {
-	Worker    string `bun:"worker"`
-	Queue     string `bun:"queue"`
-	Target    string `bun:"target"`
-	Queues    any    `bun:"queues"`
-	IDs       any    `bun:"ids"`
-	Limit     int    `bun:"limit"`
-	Isolation int    `bun:"isolation"`
-	Claim     int64  `bun:"claim"`
-}
-
-// claim takes what the query says.
-func (l *Ledger) claim(ctx context.Context, query string, args claimArgs) ([]job.Job, error) {
-	if err := l.settle(ctx, args.Worker); err != nil {
-		return nil, l.wrap(err, "hand back what %s may have claimed", args.Worker)
+// claim takes what the statement says.
+func (l *Ledger) claim(ctx context.Context, s *statement, worker string, args named) ([]job.Job, error) {
+	if err := l.settle(ctx, worker); err != nil {
+		return nil, l.wrap(err, "hand back what %s may have claimed", worker)
 	}
-	args.Isolation, args.Claim = job.IsolationCrashes, rand.Int64()
-	query = l.timed(query + ` RETURNING ` + allColumns)
+	claim := rand.Int64()
+	args["worker"], args["claim"], args["isolation"] = worker, claim, job.IsolationCrashes
 	var rows []row
 	err := l.again(ctx, func() error {
 		rows = rows[:0]
-		return l.write.NewRaw(query, args).Scan(ctx, &rows)
+		return s.scan(ctx, l.write, args, &rows)
 	})
 	if err == nil && len(rows) == 0 {
-		return nil, l.wrap(l.lives(ctx, args.Worker), "claim for %s", args.Worker)
+		return nil, l.wrap(l.lives(ctx, worker), "claim for %s", worker)
 	}
 	var jobs []job.Job
 	if err == nil {
@@ -145,9 +131,9 @@ func (l *Ledger) claim(ctx context.Context, query string, args claimArgs) ([]job
 	}
 	if err != nil {
 		if !l.dialect.refused(err) {
-			l.doubts.add(args.Worker, args.Claim)
+			l.doubts.add(worker, claim)
 		}
-		return nil, l.wrap(err, "claim for %s", args.Worker)
+		return nil, l.wrap(err, "claim for %s", worker)
 	}
 	slices.SortFunc(jobs, func(a, b job.Job) int { return cmp.Or(a.RunAt.Compare(b.RunAt), cmp.Compare(a.ID, b.ID)) })
 	return jobs, nil

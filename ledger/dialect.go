@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 
 	"github.com/asyncops/asyncops/job"
@@ -14,13 +15,23 @@ type dialect struct {
 	now string
 	// least is the function that returns the least of its arguments.
 	least string
-	// among is what comes after id where it is to be one of ids. PostgreSQL
-	// reads one array much faster than a list of as many values.
-	among func(ids []job.ID) schema.QueryAppender
-	// outcomes is the query of a row for each outcome.
-	outcomes func(outcomes []outcome, parking bool) schema.QueryAppender
-	// insert is an INSERT of many rows; if nil, that of bun.
-	insert func(rows []insertRow) schema.QueryAppender
+	// prepares is true where statements are prepared: see statement.
+	prepares bool
+	// among is what comes after id where it is to be one of those that an
+	// argument lists. PostgreSQL reads one array much faster than a list of as
+	// many values.
+	among func(arg string) string
+	// list makes that argument.
+	list func(ids []job.ID) any
+	// outcomes is the query of a row for each outcome, and outcomeArgs makes its
+	// arguments. With parking it has the columns for that.
+	outcomes    func(parking bool) string
+	outcomeArgs func(outcomes []outcome, parking bool) named
+	// insertOne is an INSERT of a row, whose arguments are its insertArgs, and
+	// insertMany one of many, whose arguments insertArgs makes; both are "" where
+	// bun's serve as well.
+	insertOne, insertMany string
+	insertArgs            func(rows []insertRow) named
 	// skipLocked makes a SELECT pass over rows that others hold, and keep
 	// those that it returns for the rest of the transaction.
 	skipLocked string
@@ -42,4 +53,9 @@ type dialect struct {
 	// refused: certainly nothing was done, no connection was made.
 	// deadlock: undone by the database, to be tried again.
 	missingTable, unreachable, refused, deadlock func(error) bool
+}
+
+// among is what comes after id where it is to be one of ids.
+func (l *Ledger) among(ids []job.ID) schema.QueryAppender {
+	return bun.SafeQuery(l.dialect.among("?"), l.dialect.list(ids))
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/schema"
 
 	"github.com/asyncops/asyncops/job"
 )
@@ -35,20 +34,20 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 	if err != nil {
 		return nil, l.wrap(err, "finish")
 	}
-	query := l.timed(finishQuery)
+	query := l.queries.finish
 	if parking {
-		query = l.timed(finishParking)
+		query = l.queries.finishParking
 	}
 	var written []run
 	if !slices.ContainsFunc(outcomes, keepsAttempt) && !slices.ContainsFunc(outcomes, dropsNotes) {
 		err = l.again(ctx, func() error {
 			written = written[:0]
-			return l.write.NewRaw(query, args).Scan(ctx, &written)
+			return query.scan(ctx, l.write, args, &written)
 		})
 	} else {
 		err = l.transact(ctx, func(tx bun.Tx) error {
 			written = written[:0]
-			if err := tx.NewRaw(query, args).Scan(ctx, &written); err != nil {
+			if err := query.scan(ctx, tx, args, &written); err != nil {
 				return err
 			}
 			if err := l.dropNotes(ctx, tx, outcomes, written); err != nil {
@@ -99,11 +98,11 @@ const (
 	finishUncounted = `(v_state IN ('parked', 'pending') AND verdict IS NULL AND v_verdict IS NULL)`
 
 	finishColumns = `v_id, v_epoch, v_state, v_again, v_delay, v_result, v_code, v_message, v_private, v_summary, v_parked, v_verdict`
-	finishQuery   = `WITH v (` + finishColumns + `) AS (?outcomes) UPDATE asyncops_jobs SET
+	finishPlain   = `
 	summary = CASE WHEN run_epoch = epoch THEN v_summary ELSE coalesce(v_summary, summary) END,
 	error_code = v_code, error_message = v_message, error_private = v_private, ` + finishRest
 
-	finishParking = `WITH v (` + finishColumns + `, v_parked_on, v_unrun) AS (?outcomes) UPDATE asyncops_jobs SET
+	finishParking = `
 	summary = CASE WHEN run_epoch = epoch AND NOT v_unrun THEN v_summary ELSE coalesce(v_summary, summary) END,
 	error_code = CASE WHEN v_unrun THEN error_code ELSE v_code END,
 	error_message = CASE WHEN v_unrun THEN error_message ELSE v_message END,
@@ -124,14 +123,16 @@ const (
 	FROM v WHERE id = v_id AND epoch = v_epoch AND ` + finishActive + ` RETURNING id, epoch`
 )
 
-// finishArgs are the named arguments of finishQuery.
-type finishArgs struct {
-	Outcomes  schema.QueryAppender `bun:"outcomes"`
-	Canceled  string               `bun:"canceled"`
-	Retention int64                `bun:"retention"`
+func (l *Ledger) finishQuery(parking bool) string {
+	columns, changes := finishColumns, finishPlain
+	if parking {
+		columns, changes = columns+`, v_parked_on, v_unrun`, finishParking
+	}
+	return `WITH v (` + columns + `) AS (` + l.dialect.outcomes(parking) + `) UPDATE asyncops_jobs SET ` + changes
 }
 
-func (l *Ledger) finishArgs(outcomes []job.Outcome, parking bool) (finishArgs, error) {
+// finishArgs are the arguments of finishQuery.
+func (l *Ledger) finishArgs(outcomes []job.Outcome, parking bool) (named, error) {
 	rows := make([]outcome, len(outcomes))
 	for i, o := range outcomes {
 		e := o.Error
@@ -140,7 +141,7 @@ func (l *Ledger) finishArgs(outcomes []job.Outcome, parking bool) (finishArgs, e
 		}
 		end, err := verdictText(o.Verdict)
 		if err != nil {
-			return finishArgs{}, err
+			return nil, err
 		}
 		rows[i] = outcome{
 			id: o.Job, epoch: o.Epoch, state: string(o.State), again: !o.State.Terminal(), delay: o.Delay.Microseconds(),
@@ -150,7 +151,9 @@ func (l *Ledger) finishArgs(outcomes []job.Outcome, parking bool) (finishArgs, e
 		}
 	}
 	canceled, err := json.Marshal(canceledVerdict)
-	return finishArgs{l.dialect.outcomes(rows, parking), string(canceled), l.cfg.Retention.Microseconds()}, err
+	args := l.dialect.outcomeArgs(rows, parking)
+	args["canceled"], args["retention"] = string(canceled), l.cfg.Retention.Microseconds()
+	return args, err
 }
 
 // outcome is one row of a finishQuery, in the order of its columns. The last two
@@ -170,8 +173,6 @@ type outcome struct {
 	parkedOn        *string
 	unrun           bool
 }
-
-const outcomeColumns = 12
 
 // verdictText is what the column verdict holds.
 func verdictText(v *job.Verdict) (*string, error) {
@@ -208,7 +209,7 @@ func (l *Ledger) keepAttempts(ctx context.Context, tx bun.Tx, outcomes []job.Out
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, copyAttempt+` WHERE id ? AND run_epoch = epoch ON CONFLICT DO NOTHING`,
-		bun.Safe(l.dialect.now), string(job.Retry), l.dialect.among(ids))
+		bun.Safe(l.dialect.now), string(job.Retry), l.among(ids))
 	return err
 }
 

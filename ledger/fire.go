@@ -134,8 +134,8 @@ func (l *Ledger) insertFires(ctx context.Context, tx bun.Tx, rows []insertRow) (
 	made := make(map[job.ID]bool, len(rows))
 	for len(rows) > 0 {
 		part := rows[:min(len(rows), maxInsertRows)]
-		var ids []job.ID
-		if err := tx.NewRaw("? ON CONFLICT DO NOTHING RETURNING id", l.inserting(part)).Scan(ctx, &ids); err != nil {
+		ids, err := l.insertFireRows(ctx, tx, part)
+		if err != nil {
 			return nil, err
 		}
 		for _, id := range ids {

@@ -24,7 +24,7 @@ func (l *Ledger) Glance(ctx context.Context, g job.Glance) (job.Glimpse, error) 
 		return err
 	}
 	if len(g.IDs) > 0 {
-		if err := look(&seen.Named, `id ?`, l.dialect.among(g.IDs)); err != nil {
+		if err := look(&seen.Named, `id ?`, l.among(g.IDs)); err != nil {
 			return job.Glimpse{}, l.wrap(err, "look at %d jobs", len(g.IDs))
 		}
 	}

@@ -2,7 +2,10 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,16 +44,43 @@ type insertRow struct {
 	Args        string       `bun:"args"`
 }
 
-// manyRows are as many as are better inserted by dialect.insert, by
-// BenchmarkAcceptMany.
-const manyRows = 40
+// args are the arguments of dialect.insertOne.
+func (r *insertRow) args() named {
+	return named{
+		"id": string(r.ID), "due": r.RunAt.sql != "", "run_at": cmp.Or(int64(r.RunAt.at), math.MaxInt64), "rung": r.RungAt.sql != "",
+		"created_at": int64(r.CreatedAt), "deadline": (*int64)(r.Deadline), "expires_at": (*int64)(r.ExpiresAt), "retention": r.Retention,
+		"max_attempts": r.MaxAttempts, "kind": r.Kind, "queue": r.Queue, "state": string(r.State), "delivery": string(r.Delivery),
+		"run_once": r.RunOnce, "owner": r.Owner, "key": r.Key, "doorbell": r.Doorbell, "traceparent": r.Traceparent, "tags": r.Tags,
+		"options": r.Options, "schedule": r.Schedule, "fire_at": (*int64)(r.FireAt), "args": r.Args,
+	}
+}
+
+// insertRows inserts rows that may be there already.
+func (l *Ledger) insertRows(ctx context.Context, db bun.IDB, rows []insertRow) error {
+	switch {
+	case l.queries.insertOne == nil:
+		_, err := db.NewRaw("? ON CONFLICT (id) DO NOTHING", l.inserting(rows)).Exec(ctx)
+		return err
+	case len(rows) == 1:
+		return l.queries.insertOne.exec(ctx, db, rows[0].args())
+	}
+	return l.queries.insertMany.exec(ctx, db, l.dialect.insertArgs(rows))
+}
+
+// insertFireRows inserts those rows whose fires have no job yet, and returns
+// their ids.
+func (l *Ledger) insertFireRows(ctx context.Context, tx bun.Tx, rows []insertRow) (ids []job.ID, err error) {
+	if l.queries.insertFires == nil {
+		err = tx.NewRaw("? ON CONFLICT DO NOTHING RETURNING id", l.inserting(rows)).Scan(ctx, &ids)
+	} else {
+		err = l.queries.insertFires.scan(ctx, tx, l.dialect.insertArgs(rows), &ids)
+	}
+	return ids, err
+}
 
 // inserting is an INSERT of the rows, to which its caller adds what is to happen
 // to those that are there already.
 func (l *Ledger) inserting(rows []insertRow) schema.QueryAppender {
-	if l.dialect.insert != nil && len(rows) >= manyRows {
-		return l.dialect.insert(rows)
-	}
 	return l.write.NewInsert().Model(&rows).ExcludeColumn(unused(rows)...).Returning("NULL")
 }
 

@@ -71,7 +71,7 @@ type Ledger struct {
 	groups  *groupWriter
 	scene   scene
 	doubts  doubts
-	lone    lone
+	queries statements
 }
 
 // Open returns the ledger that cfg describes. It does not wait for the
@@ -94,6 +94,7 @@ func Open(cfg Config) (*Ledger, error) {
 	if err := open(); err != nil {
 		return nil, fmt.Errorf("ledger: open: %w", err)
 	}
+	l.queries = newStatements(l)
 	l.groups = newGroupWriter(l)
 	return l, nil
 }

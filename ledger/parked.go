@@ -25,8 +25,8 @@ func (l *Ledger) ClaimParked(ctx context.Context, worker, queue, target string, 
 		return nil, nil
 	}
 	const where = `parked_on = ?target AND ` + ofUnpaused + ` AND ` + workerLives + ` AND ` + roomable
-	query := `WITH ` + l.pick("picked", where, "id") + ` ` + claimPicked
-	return l.claim(ctx, query, claimArgs{Worker: worker, Queue: queue, Target: target, Limit: limit})
+	query := l.timed(`WITH ` + l.pick("picked", where, "id") + ` ` + claimPicked + claimReturns)
+	return l.claim(ctx, &statement{text: query}, worker, named{"queue": queue, "target": target, "limit": limit})
 }
 
 // ParkedOn returns those of the targets for which jobs wait.

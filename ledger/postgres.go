@@ -8,7 +8,6 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
-	"github.com/uptrace/bun/schema"
 
 	"github.com/asyncops/asyncops/internal/pgconn"
 	"github.com/asyncops/asyncops/job"
@@ -19,12 +18,17 @@ import (
 const postgresNow = "(date_part('epoch', statement_timestamp()) * 1000000)::bigint"
 
 var postgres = dialect{
-	name:     "postgres",
-	now:      postgresNow,
-	least:    "least",
-	among:    amongArray,
-	outcomes: outcomeArrays,
-	insert:   insertArrays,
+	name:        "postgres",
+	now:         postgresNow,
+	least:       "least",
+	prepares:    true,
+	among:       func(arg string) string { return "= ANY(CAST(" + arg + " AS uuid[]))" },
+	list:        func(ids []job.ID) any { return pgconn.Array(ids, func(id *job.ID) string { return string(*id) }) },
+	outcomes:    outcomeArrays,
+	outcomeArgs: outcomeColumns,
+	insertOne:   insertValues,
+	insertMany:  insertArrays,
+	insertArgs:  insertColumns,
 
 	skipLocked:   "FOR UPDATE SKIP LOCKED",
 	forUpdate:    "FOR UPDATE",
@@ -51,48 +55,6 @@ var postgres = dialect{
 	deadlock: func(err error) bool { return pgconn.Code(err) == "40P01" || pgconn.Code(err) == "40001" },
 }
 
-// postgresLone is the query of lone.
-const postgresLone = `INSERT INTO asyncops_jobs (id, run_at, rung_at, created_at, deadline, expires_at, retention, max_attempts, kind,
-	queue, state, delivery, run_once, owner, idempotency_key, doorbell, traceparent, tags, options, args)
-	VALUES ($1, CASE WHEN $2 THEN least($3, ?now) ELSE $3 END, CASE WHEN $4 THEN ?now ELSE 0 END,
-	$5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (id) DO NOTHING`
-
-func amongArray(ids []job.ID) schema.QueryAppender {
-	return bun.SafeQuery("= ANY(CAST(? AS uuid[]))", pgdialect.Array(ids))
-}
-
-// outcomeArrays passes each column as one array.
-func outcomeArrays(outcomes []outcome, parking bool) schema.QueryAppender {
-	var c struct {
-		id                             []job.ID
-		epoch, delay                   []int64
-		state                          []string
-		again, private                 []bool
-		result, code, message, summary []*string
-		parked, verdict, parkedOn      []*string
-		unrun                          []bool
-	}
-	for _, o := range outcomes {
-		c.id, c.epoch, c.delay = append(c.id, o.id), append(c.epoch, o.epoch), append(c.delay, o.delay)
-		c.state, c.again, c.private = append(c.state, o.state), append(c.again, o.again), append(c.private, o.private)
-		c.result, c.code, c.message = append(c.result, o.result), append(c.code, o.code), append(c.message, o.message)
-		c.summary, c.parked, c.verdict = append(c.summary, o.summary), append(c.parked, o.parked), append(c.verdict, o.verdict)
-		c.parkedOn, c.unrun = append(c.parkedOn, o.parkedOn), append(c.unrun, o.unrun)
-	}
-	const query = `SELECT * FROM unnest(CAST(? AS uuid[]), CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS boolean[]),
-		CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS boolean[]), CAST(? AS text[]),
-		CAST(? AS text[]), CAST(? AS text[])`
-	array := func(column any) any { return pgdialect.Array(column) }
-	columns := []any{
-		array(c.id), array(c.epoch), array(c.state), array(c.again), array(c.delay), array(c.result),
-		array(c.code), array(c.message), array(c.private), array(c.summary), array(c.parked), array(c.verdict),
-	}
-	if !parking {
-		return bun.SafeQuery(query+")", columns...)
-	}
-	return bun.SafeQuery(query+", CAST(? AS text[]), CAST(? AS boolean[]))", append(columns, array(c.parkedOn), array(c.unrun))...)
-}
-
 func (l *Ledger) openPostgres() error {
 	cfg := *l.cfg.Postgres
 	cfg.MaxOpen, cfg.MaxIdle = l.cfg.PoolSize, l.cfg.PoolSize
@@ -110,6 +72,7 @@ func (l *Ledger) openPostgres() error {
 	for _, name := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
 		params[name] = "off"
 	}
+	params["plan_cache_mode"] = "force_generic_plan" // nor does it know better with the values at hand
 	cfg.Params = params
 	db, err := pgconn.Open(cfg)
 	if err != nil {
@@ -119,6 +82,5 @@ func (l *Ledger) openPostgres() error {
 	l.write = bun.NewDB(db, pgdialect.New())
 	l.read = l.write
 	l.close = db.Close
-	l.lone.query = l.timed(postgresLone)
 	return nil
 }

@@ -32,7 +32,7 @@ func (l *Ledger) Prune(ctx context.Context, limit int) (int, error) {
 			return err
 		}
 		var err error
-		n, err = l.delete(ctx, tx, `WHERE id ?`, l.dialect.among(ids))
+		n, err = l.delete(ctx, tx, `WHERE id ?`, l.among(ids))
 		return err
 	})
 	if err != nil {

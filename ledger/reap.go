@@ -59,7 +59,7 @@ func (l *Ledger) reapJobs(ctx context.Context, tx bun.Tx, ids []job.ID) ([]job.E
 			outcome, error_code, error_message)
 		SELECT id, epoch, attempt, generation, worker, started_at, ?now, 'lost', ?, ?
 		FROM asyncops_jobs WHERE id ? AND run_epoch = epoch ON CONFLICT DO NOTHING`
-	_, err := tx.ExecContext(ctx, l.timed(keep), string(job.CodeWorkerLost), "the worker's lease ended during this attempt", l.dialect.among(ids))
+	_, err := tx.ExecContext(ctx, l.timed(keep), string(job.CodeWorkerLost), "the worker's lease ended during this attempt", l.among(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (l *Ledger) reapJobs(ctx context.Context, tx bun.Tx, ids []job.ID) ([]job.E
 		CancelRequested bool
 		Sealing         bool
 	}
-	if err := tx.NewRaw(l.timed(back), l.dialect.among(ids)).Scan(ctx, &reaped); err != nil {
+	if err := tx.NewRaw(l.timed(back), l.among(ids)).Scan(ctx, &reaped); err != nil {
 		return nil, err
 	}
 	var poison, doubtful, canceled []job.ID
@@ -182,7 +182,7 @@ func (l *Ledger) end(ctx context.Context, tx bun.Tx, ids []job.ID, end verdict) 
 		Message   string `bun:"message"`
 		Retention int64  `bun:"retention"`
 		IDs       any    `bun:"ids"`
-	}{string(end.State), string(text), string(end.Code), end.Message, l.cfg.Retention.Microseconds(), l.dialect.among(ids)}).
+	}{string(end.State), string(text), string(end.Code), end.Message, l.cfg.Retention.Microseconds(), l.among(ids)}).
 		Scan(ctx, &events)
 	return events, err
 }

@@ -43,7 +43,7 @@ func (l *Ledger) TakeUnrung(ctx context.Context, queue string) (*job.Doorbell, e
 // as they may start. Jobs that have moved on, or have another doorbell, stay.
 func (l *Ledger) Refuse(ctx context.Context, doorbell string, ids []job.ID) error {
 	const query = `UPDATE asyncops_jobs SET doorbell = NULL, rung_at = 0 WHERE id ? AND doorbell = ? AND ` + knownStartable
-	_, err := l.exec(ctx, query, l.dialect.among(ids), doorbell)
+	_, err := l.exec(ctx, query, l.among(ids), doorbell)
 	return l.wrap(err, "refuse jobs of doorbell %s", doorbell)
 }
 
@@ -51,7 +51,7 @@ func (l *Ledger) Refuse(ctx context.Context, doorbell string, ids []job.ID) erro
 // the worker had no slot for them.
 func (l *Ledger) Reassign(ctx context.Context, from string, to job.Doorbell) error {
 	const query = `UPDATE asyncops_jobs SET doorbell = ?, rung_at = ?now WHERE id ? AND doorbell = ? AND ` + knownStartable
-	_, err := l.exec(ctx, query, to.ID, l.dialect.among(to.Jobs), from)
+	_, err := l.exec(ctx, query, to.ID, l.among(to.Jobs), from)
 	return l.wrap(err, "reassign jobs of doorbell %s", from)
 }
 
@@ -71,7 +71,7 @@ func (l *Ledger) Unring(ctx context.Context, bells []job.Doorbell) error {
 func (l *Ledger) Touch(ctx context.Context, bells []job.Doorbell) error {
 	const query = `UPDATE asyncops_jobs SET rung_at = ?now WHERE id ? AND doorbell = ? AND ` + knownStartable
 	for _, bell := range bells {
-		if _, err := l.exec(ctx, query, l.dialect.among(bell.Jobs), bell.ID); err != nil {
+		if _, err := l.exec(ctx, query, l.among(bell.Jobs), bell.ID); err != nil {
 			return l.wrap(err, "touch doorbell %s", bell.ID)
 		}
 	}

@@ -102,6 +102,6 @@ func (l *Ledger) dropNotes(ctx context.Context, tx bun.Tx, outcomes []job.Outcom
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM asyncops_sends WHERE (answer IS NOT NULL OR NOT doubt) AND job_id ?`, l.dialect.among(ids))
+	_, err := tx.ExecContext(ctx, `DELETE FROM asyncops_sends WHERE (answer IS NOT NULL OR NOT doubt) AND job_id ?`, l.among(ids))
 	return err
 }

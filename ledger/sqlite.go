@@ -5,7 +5,6 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
-	"github.com/uptrace/bun/schema"
 
 	"github.com/asyncops/asyncops/internal/sqliteconn"
 	"github.com/asyncops/asyncops/job"
@@ -15,8 +14,10 @@ var sqlite = dialect{
 	name:         "sqlite",
 	now:          "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
 	least:        "min",
-	among:        amongList,
-	outcomes:     outcomeRows,
+	among:        func(arg string) string { return "IN (" + arg + ")" },
+	list:         func(ids []job.ID) any { return bun.List(ids) },
+	outcomes:     func(bool) string { return "?outcomes" },
+	outcomeArgs:  outcomeRows,
 	hasTag:       "EXISTS (SELECT 1 FROM json_each(tags) WHERE json_each.value = ?)",
 	contains:     "LIKE",
 	schemaMade:   "SELECT count(*) > 0 FROM sqlite_master WHERE name = 'asyncops_migrations'",
@@ -26,10 +27,8 @@ var sqlite = dialect{
 	deadlock:     sqliteconn.Busy,
 }
 
-func amongList(ids []job.ID) schema.QueryAppender { return bun.SafeQuery("IN (?)", bun.List(ids)) }
-
-func outcomeRows(outcomes []outcome, parking bool) schema.QueryAppender {
-	args := make([]any, 0, outcomeColumns*len(outcomes))
+func outcomeRows(outcomes []outcome, parking bool) named {
+	args := make([]any, 0, 14*len(outcomes))
 	for _, o := range outcomes {
 		args = append(args, string(o.id), o.epoch, o.state, o.again, o.delay, o.result, o.code, o.message, o.private,
 			o.summary, o.parked, o.verdict)
@@ -41,7 +40,7 @@ func outcomeRows(outcomes []outcome, parking bool) schema.QueryAppender {
 	if parking {
 		row = ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	}
-	return bun.SafeQuery("VALUES "+strings.Repeat(row, len(outcomes))[2:], args...)
+	return named{"outcomes": bun.SafeQuery("VALUES "+strings.Repeat(row, len(outcomes))[2:], args...)}
 }
 
 func (l *Ledger) openSQLite() error {

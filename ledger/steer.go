@@ -133,7 +133,7 @@ func (l *Ledger) byIDs(ctx context.Context, ids []job.ID) ([]job.Job, error) {
 
 func (l *Ledger) rowsByIDs(ctx context.Context, ids []job.ID) ([]row, error) {
 	var rows []row
-	err := l.read.NewRaw(`SELECT `+allColumns+` FROM asyncops_jobs WHERE id ?`, l.dialect.among(ids)).Scan(ctx, &rows)
+	err := l.read.NewRaw(`SELECT `+allColumns+` FROM asyncops_jobs WHERE id ?`, l.among(ids)).Scan(ctx, &rows)
 	return rows, err
 }
 
@@ -141,7 +141,7 @@ func (l *Ledger) rowsByIDs(ctx context.Context, ids []job.ID) ([]row, error) {
 // without a state, as events. It reads no payload.
 func (l *Ledger) Ended(ctx context.Context, ids []job.ID) ([]job.Event, error) {
 	var found []job.Event
-	err := l.read.NewRaw(`SELECT id AS job, state FROM asyncops_jobs WHERE id ?`, l.dialect.among(ids)).Scan(ctx, &found)
+	err := l.read.NewRaw(`SELECT id AS job, state FROM asyncops_jobs WHERE id ?`, l.among(ids)).Scan(ctx, &found)
 	if err != nil {
 		return nil, l.wrap(err, "find ended jobs")
 	}

@@ -61,10 +61,6 @@ func (m *moves) Claim(ctx context.Context, worker string, ids []job.ID) ([]job.J
 	return m.count(m.Ledger.Claim(ctx, worker, ids))
 }
 
-func (m *moves) ClaimFresh(ctx context.Context, worker, queue string, limit int) ([]job.Job, error) {
-	return m.count(m.Ledger.ClaimFresh(ctx, worker, queue, limit))
-}
-
 func (m *moves) ClaimDue(ctx context.Context, worker, queue string, limit int) ([]job.Job, error) {
 	return m.count(m.Ledger.ClaimDue(ctx, worker, queue, limit))
 }

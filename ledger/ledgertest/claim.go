@@ -20,7 +20,6 @@ func claimTests() tests {
 		"verdicts are claimed anyway":             claimVerdict,
 		"workers that are gone":                   claimGone,
 		"of a queue, the longest waiting":         claimDue,
-		"of a queue, what is new":                 claimFresh,
 	}
 }
 
@@ -132,44 +131,5 @@ func claimDue(f *fixture) {
 		if len(got) < end || !slices.Equal(sorted(got[at:end]), sorted(want[at:end])) {
 			f.t.Fatalf("claims = %v\nwant %v", got, want)
 		}
-	}
-}
-
-func claimFresh(f *fixture) {
-	f.start()
-	now := time.Now()
-	rung := f.accept(3, nil)
-	_, err := f.TakeUnrung(f.t.Context(), "default")
-	f.check(err)
-	ids := f.accept(12, func(i int, j *job.Job) { j.RunAt = now.Add(-time.Duration(i) * time.Second) })
-	f.accept(1, func(_ int, j *job.Job) { j.Queue = "low" })
-	f.accept(1, func(_ int, j *job.Job) { j.State, j.RunAt = job.Scheduled, now.Add(time.Hour) })
-	f.accept(1, func(_ int, j *job.Job) { j.Deadline = now.Add(-time.Second) })
-	w := f.join()
-	claim := func(limit int) []job.ID {
-		jobs, err := f.ClaimFresh(f.t.Context(), w, "default", limit)
-		f.check(err)
-		got := make([]job.ID, len(jobs))
-		for i, j := range jobs {
-			got[i] = j.ID
-		}
-		return got
-	}
-	slices.Reverse(ids) // the oldest first
-	f.check(f.PauseQueue(f.t.Context(), "default", true))
-	if got := claim(8); len(got) != 0 {
-		f.t.Errorf("%d jobs of a paused queue were claimed", len(got))
-	}
-	f.check(f.PauseQueue(f.t.Context(), "default", false))
-	for _, want := range [][]job.ID{{}, ids[:8], ids[8:], {}} {
-		limit := 8 * min(1, len(want))
-		if got := claim(limit); !slices.Equal(got, want) {
-			f.t.Errorf("ClaimFresh(limit %d) = %v, want %v", limit, got, want)
-		}
-	}
-	due, err := f.ClaimDue(f.t.Context(), w, "default", 8)
-	f.check(err)
-	if len(due) != len(rung) {
-		f.t.Errorf("ClaimDue() = %d jobs, want the %d that were rung for", len(due), len(rung))
 	}
 }

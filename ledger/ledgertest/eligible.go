@@ -146,9 +146,6 @@ func claimGone(f *fixture) {
 		if jobs, err := f.ClaimDue(f.t.Context(), name, "default", 1); !errors.Is(err, job.ErrLeaseLost) || jobs != nil {
 			f.t.Errorf("ClaimDue(%s) = %v, %v; want %v", name, jobs, err, job.ErrLeaseLost)
 		}
-		if jobs, err := f.ClaimFresh(f.t.Context(), name, "default", 1); !errors.Is(err, job.ErrLeaseLost) || jobs != nil {
-			f.t.Errorf("ClaimFresh(%s) = %v, %v; want %v", name, jobs, err, job.ErrLeaseLost)
-		}
 		if jobs, err := f.ClaimIsolated(f.t.Context(), name, []string{"default"}); !errors.Is(err, job.ErrLeaseLost) || jobs != nil {
 			f.t.Errorf("ClaimIsolated(%s) = %v, %v; want %v", name, jobs, err, job.ErrLeaseLost)
 		}
