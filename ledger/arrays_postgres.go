@@ -60,6 +60,26 @@ func insertColumns(rows []insertRow) named {
 	}
 }
 
+// insertKeyed inserts idempotency keys that are free, and the rows that have got
+// theirs, or have none.
+const insertKeyed = `WITH taken AS (INSERT INTO asyncops_idempotency (owner, key, job_id, fingerprint, created_at)
+		SELECT * FROM unnest(CAST(?key_owner AS text[]), CAST(?key_name AS text[]), CAST(?key_job AS uuid[]),
+			CAST(?key_fingerprint AS text[]), CAST(?key_created_at AS bigint[]))
+		ON CONFLICT DO NOTHING RETURNING job_id),
+	made AS (` + insertArrays + ` WHERE idempotency_key IS NULL OR id IN (SELECT job_id FROM taken) ON CONFLICT (id) DO NOTHING)
+	SELECT job_id FROM taken`
+
+// keyColumns are the arguments that insertKeyed has beside those of insertArrays.
+func keyColumns(keys []keyRow) named {
+	return named{
+		"key_owner":       pgconn.Array(keys, func(r *keyRow) string { return r.Owner }),
+		"key_name":        pgconn.Array(keys, func(r *keyRow) string { return r.Key }),
+		"key_job":         pgconn.Array(keys, func(r *keyRow) string { return string(r.JobID) }),
+		"key_fingerprint": pgconn.Array(keys, func(r *keyRow) string { return r.Fingerprint }),
+		"key_created_at":  pgconn.Array(keys, func(r *keyRow) int64 { return int64(r.CreatedAt) }),
+	}
+}
+
 // sparse is the array of what few rows have: NULL if none has it, which is as
 // much as NULL in each.
 func sparse[T any, E interface{ *int64 | *string }](rows []T, of func(*T) E) any {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -20,8 +21,13 @@ func (g *groupWriter) attempt(ctx context.Context, group []*write, ringer *ringe
 		keyed = keyed || len(w.keys) > 0
 		rows += len(w.rows)
 	}
-	if !keyed && rows <= maxInsertRows { // one statement is its own transaction
-		return g.insert(ctx, g.ledger.write, group, ringer)
+	if rows <= maxInsertRows && !group[0].alone() { // one statement is its own transaction
+		if !keyed {
+			return g.insert(ctx, g.ledger.write, group, ringer)
+		}
+		if g.ledger.queries.insertKeyed != nil {
+			return g.insertKeyed(ctx, group, ringer)
+		}
 	}
 	err := g.ledger.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		if keyed {
@@ -42,6 +48,16 @@ func (g *groupWriter) attempt(ctx context.Context, group []*write, ringer *ringe
 
 // insert writes the rows that are new.
 func (g *groupWriter) insert(ctx context.Context, db bun.IDB, group []*write, ringer *ringer) error {
+	for part := range slices.Chunk(g.newRows(group, ringer), maxInsertRows) {
+		if err := g.ledger.insertRows(ctx, db, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newRows are those that are new, as far as is known, with their doorbells.
+func (g *groupWriter) newRows(group []*write, ringer *ringer) []insertRow {
 	rows := make([]insertRow, 0, len(group))
 	for _, w := range group {
 		for i := range w.rows {
@@ -53,14 +69,7 @@ func (g *groupWriter) insert(ctx context.Context, db bun.IDB, group []*write, ri
 	if g.ledger.cfg.Bell != nil {
 		ringer.assign(rows, g.ledger.dialect.now)
 	}
-	for len(rows) > 0 {
-		part := rows[:min(len(rows), maxInsertRows)]
-		if err := g.ledger.insertRows(ctx, db, part); err != nil {
-			return err
-		}
-		rows = rows[len(part):]
-	}
-	return nil
+	return rows
 }
 
 // ringer makes the doorbells of a group. They are the same at every try to
@@ -97,6 +106,20 @@ func (r *ringer) assign(rows []insertRow, now string) {
 			row.Doorbell, row.RungAt.sql = orNull(r.bells[at].ID), now
 		}
 	}
+}
+
+// leaveOut takes jobs off their doorbells that turned out not to be new.
+func (r *ringer) leaveOut(claimants []claimant) {
+	replayed := map[job.ID]bool{}
+	for _, c := range claimants {
+		if c.write.answers[c.index].Replayed {
+			replayed[c.JobID] = true
+		}
+	}
+	for i := range r.bells {
+		r.bells[i].Jobs = slices.DeleteFunc(r.bells[i].Jobs, func(id job.ID) bool { return replayed[id] })
+	}
+	r.bells = slices.DeleteFunc(r.bells, func(b job.Doorbell) bool { return len(b.Jobs) == 0 })
 }
 
 // id is the name of the doorbell at the index, for a queue and possibly a lone

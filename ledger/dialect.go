@@ -27,11 +27,14 @@ type dialect struct {
 	// arguments. With parking it has the columns for that.
 	outcomes    func(parking bool) string
 	outcomeArgs func(outcomes []outcome, parking bool) named
-	// insertOne is an INSERT of a row, whose arguments are its insertArgs, and
-	// insertMany one of many, whose arguments insertArgs makes; both are "" where
-	// bun's serve as well.
-	insertOne, insertMany string
-	insertArgs            func(rows []insertRow) named
+	// insertOne is an INSERT of a row, whose arguments are its args, and insertMany
+	// one of many, whose arguments insertArgs makes. insertKeyed takes idempotency
+	// keys, too, whose arguments keyArgs makes, leaves out rows whose key is taken,
+	// and returns the ids of those whose key is not. They are "" where bun's serve
+	// as well.
+	insertOne, insertMany, insertKeyed string
+	insertArgs                         func(rows []insertRow) named
+	keyArgs                            func(keys []keyRow) named
 	// skipLocked makes a SELECT pass over rows that others hold, and keep
 	// those that it returns for the rest of the transaction.
 	skipLocked string

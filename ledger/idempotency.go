@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -37,31 +38,73 @@ type claimant struct {
 // errKeyVanished says that a key was pruned while it was being asked for.
 var errKeyVanished = errors.New("an idempotency key was deleted meanwhile")
 
-// reserveKeys takes the group's idempotency keys and marks the answers of jobs
-// whose key somebody else has, earlier in the group or in the ledger.
-//
-// Keys are taken in their order, so that two writers cannot wait for each
-// other; a key that another transaction is taking is waited for.
-func (g *groupWriter) reserveKeys(ctx context.Context, tx bun.Tx, group []*write) error {
-	var claimants []claimant
+// claimantsOf are the group's jobs that have keys, and each of those keys once,
+// for the first of its jobs. Keys are in their order, so that two writers cannot
+// wait for each other.
+func claimantsOf(group []*write) (claimants []claimant, wanted []keyRow) {
 	for _, w := range group {
 		claimants = append(claimants, w.keys...)
 	}
 	slices.SortStableFunc(claimants, func(a, b claimant) int {
 		return cmp.Or(cmp.Compare(a.Owner, b.Owner), cmp.Compare(a.Key, b.Key))
 	})
-	wanted := make([]keyRow, 0, len(claimants))
+	wanted = make([]keyRow, 0, len(claimants))
 	for _, c := range claimants {
 		if n := len(wanted); n == 0 || wanted[n-1].name() != c.name() {
 			wanted = append(wanted, c.keyRow)
 		}
 	}
+	return claimants, wanted
+}
+
+// reserveKeys takes the group's idempotency keys, and marks the answers of jobs
+// whose key somebody else has, earlier in the group or in the ledger. A key that
+// another transaction is taking is waited for.
+func (g *groupWriter) reserveKeys(ctx context.Context, tx bun.Tx, group []*write) error {
+	claimants, wanted := claimantsOf(group)
 	holders := make(map[keyName]keyRow, len(wanted))
 	for part := range slices.Chunk(wanted, maxInsertRows) {
-		if err := takeKeys(ctx, tx, part, holders); err != nil {
+		var taken []job.ID
+		if err := tx.NewInsert().Model(&part).On("CONFLICT DO NOTHING").Returning("job_id").Scan(ctx, &taken); err != nil {
+			return err
+		}
+		if err := findHolders(ctx, tx, part, taken, holders); err != nil {
 			return err
 		}
 	}
+	return answerClaimants(claimants, holders)
+}
+
+// findHolders finds out who holds the wanted keys, of which those of the jobs
+// taken were free.
+func findHolders(ctx context.Context, db bun.IDB, wanted []keyRow, taken []job.ID, holders map[keyName]keyRow) error {
+	ours := make(map[job.ID]bool, len(taken))
+	for _, id := range taken {
+		ours[id] = true
+	}
+	var others keyNames
+	for _, r := range wanted {
+		if ours[r.JobID] {
+			holders[r.name()] = r
+		} else {
+			others = append(others, r.name())
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	var found []keyRow
+	if err := db.NewSelect().Model(&found).Where("(owner, key) IN (VALUES ?)", others).Scan(ctx); err != nil {
+		return err
+	}
+	for _, r := range found {
+		holders[r.name()] = r
+	}
+	return nil
+}
+
+// answerClaimants marks the answers of jobs whose key another job has.
+func answerClaimants(claimants []claimant, holders map[keyName]keyRow) error {
 	for _, c := range claimants {
 		holder, ok := holders[c.name()]
 		if !ok {
@@ -79,34 +122,32 @@ func (g *groupWriter) reserveKeys(ctx context.Context, tx bun.Tx, group []*write
 	return nil
 }
 
-// takeKeys takes those keys that are free, and finds out who holds the others.
-func takeKeys(ctx context.Context, tx bun.Tx, wanted []keyRow, holders map[keyName]keyRow) error {
-	var taken []keyName
-	if err := tx.NewInsert().Model(&wanted).On("CONFLICT DO NOTHING").Returning("owner, key").Scan(ctx, &taken); err != nil {
+// insertKeyed takes the group's keys and writes the jobs that got theirs, or have
+// none, in one statement.
+func (g *groupWriter) insertKeyed(ctx context.Context, group []*write, ringer *ringer) error {
+	l := g.ledger
+	claimants, wanted := claimantsOf(group)
+	for _, c := range claimants { // whatever an earlier try has found
+		answer := &c.write.answers[c.index]
+		answer.Replayed, answer.Err = false, nil
+	}
+	args := l.dialect.insertArgs(g.newRows(group, ringer))
+	maps.Copy(args, l.dialect.keyArgs(wanted))
+	var taken []job.ID
+	if err := l.queries.insertKeyed.scan(ctx, l.write, args, &taken); err != nil {
 		return err
 	}
-	mine := make(map[keyName]bool, len(taken))
-	for _, name := range taken {
-		mine[name] = true
-	}
-	var others keyNames
-	for _, r := range wanted {
-		if mine[r.name()] {
-			holders[r.name()] = r
-		} else {
-			others = append(others, r.name())
-		}
-	}
-	if len(others) == 0 {
+	if len(taken) == len(claimants) {
 		return nil
 	}
-	var found []keyRow
-	if err := tx.NewSelect().Model(&found).Where("(owner, key) IN (VALUES ?)", others).Scan(ctx); err != nil {
+	holders := make(map[keyName]keyRow, len(wanted))
+	if err := findHolders(ctx, l.write, wanted, taken, holders); err != nil {
 		return err
 	}
-	for _, r := range found {
-		holders[r.name()] = r
+	if err := answerClaimants(claimants, holders); err != nil {
+		return err
 	}
+	ringer.leaveOut(claimants)
 	return nil
 }
 

@@ -28,7 +28,9 @@ var postgres = dialect{
 	outcomeArgs: outcomeColumns,
 	insertOne:   insertValues,
 	insertMany:  insertArrays,
+	insertKeyed: insertKeyed,
 	insertArgs:  insertColumns,
+	keyArgs:     keyColumns,
 
 	skipLocked:   "FOR UPDATE SKIP LOCKED",
 	forUpdate:    "FOR UPDATE",

@@ -29,8 +29,9 @@ type statement struct {
 
 // statements are those of every job's life.
 type statements struct {
-	insertOne, insertMany, insertFires     *statement // nil where bun's serve as well
-	claim, claimDue, finish, finishParking *statement
+	// nil where bun's serve as well
+	insertOne, insertMany, insertKeyed, insertFires *statement
+	claim, claimDue, finish, finishParking          *statement
 }
 
 func newStatements(l *Ledger) statements {
@@ -41,6 +42,7 @@ func newStatements(l *Ledger) statements {
 	if l.dialect.insertOne != "" {
 		s.insertOne = l.statement(l.dialect.insertOne + ` ON CONFLICT (id) DO NOTHING`)
 		s.insertMany = l.statement(l.dialect.insertMany + ` ON CONFLICT (id) DO NOTHING`)
+		s.insertKeyed = l.statement(l.dialect.insertKeyed)
 		s.insertFires = l.statement(l.dialect.insertMany + ` ON CONFLICT DO NOTHING RETURNING id`)
 	}
 	return s

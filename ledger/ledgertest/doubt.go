@@ -17,6 +17,7 @@ func doubtTests() tests {
 		"a lost answer to accept":                      doubtAccept,
 		"a lost answer to accept of many":              doubtAcceptMany,
 		"a lost answer to accept with keys":            doubtAcceptKeyed,
+		"a lost answer to an atomic batch":             doubtAcceptAtomic,
 	}
 }
 
@@ -98,12 +99,13 @@ func doubtFinish(f *fixture) {
 }
 
 // doubtful accepts jobs; the answer to the statement with the text is lost.
-func (f *fixture) doubtful(jobs []job.Job, text string) {
+func (f *fixture) doubtful(b ledger.Batch, text string) {
 	f.t.Helper()
-	var b bell
-	l, proxy := f.proxied(func(c *ledger.Config) { c.Bell = &b })
+	jobs := b.Jobs
+	var rings bell
+	l, proxy := f.proxied(func(c *ledger.Config) { c.Bell = &rings })
 	lost := lose(proxy, text)
-	answers, err := l.Accept(f.t.Context(), ledger.Batch{Jobs: jobs})
+	answers, err := l.Accept(f.t.Context(), b)
 	f.check(err)
 	<-lost
 	if answers[0].Replayed || answers[0].Err != nil || answers[0].Job.ID != jobs[0].ID {
@@ -112,21 +114,28 @@ func (f *fixture) doubtful(jobs []job.Job, text string) {
 	if n := f.count("SELECT count(*) FROM asyncops_jobs"); n != len(jobs) {
 		f.t.Errorf("rows = %d, want %d", n, len(jobs))
 	}
-	if n := f.count("SELECT count(*) FROM asyncops_jobs WHERE doorbell = '%s'", b.rung[0].ID); n != len(jobs) || len(b.rung) != 1 {
-		f.t.Errorf("%d doorbells were rung, and %d rows name the first; want 1 and %d", len(b.rung), n, len(jobs))
+	if n := f.count("SELECT count(*) FROM asyncops_jobs WHERE doorbell = '%s'", rings.rung[0].ID); n != len(jobs) || len(rings.rung) != 1 {
+		f.t.Errorf("%d doorbells were rung, and %d rows name the first; want 1 and %d", len(rings.rung), n, len(jobs))
 	}
 }
 
 func doubtAccept(f *fixture) {
 	jobs := newJobs(1, nil)
-	f.doubtful(jobs, string(jobs[0].ID))
+	f.doubtful(ledger.Batch{Jobs: jobs}, string(jobs[0].ID))
 }
 
 func doubtAcceptMany(f *fixture) {
 	jobs := newJobs(3, nil)
-	f.doubtful(jobs, string(jobs[0].ID))
+	f.doubtful(ledger.Batch{Jobs: jobs}, string(jobs[0].ID))
 }
 
+func withKey(_ int, j *job.Job) { j.IdempotencyKey = "k" }
+
 func doubtAcceptKeyed(f *fixture) {
-	f.doubtful(newJobs(1, func(_ int, j *job.Job) { j.IdempotencyKey = "k" }), "COMMIT")
+	jobs := newJobs(1, withKey)
+	f.doubtful(ledger.Batch{Jobs: jobs}, string(jobs[0].ID))
+}
+
+func doubtAcceptAtomic(f *fixture) {
+	f.doubtful(ledger.Batch{Jobs: newJobs(1, withKey), Atomic: true}, "COMMIT")
 }

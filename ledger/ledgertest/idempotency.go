@@ -16,7 +16,8 @@ func idempotencyTests() tests {
 		"another body is a mismatch":                  replayMismatch,
 		"owners do not meet":                          replayOwners,
 		"duplicates inside a batch":                   replayInBatch,
-		"a mixed batch of 3,000":                      replayMixed,
+		"a mixed batch of 300":                        replayMixed(300),
+		"a mixed batch of 3,000":                      replayMixed(3000),
 		"50 at once with one key":                     replayAtOnce,
 		"opposite orders do not deadlock":             replayOpposite,
 		"a refused atomic batch leaves nothing":       replayAtomic,
@@ -96,24 +97,49 @@ func replayInBatch(f *fixture) {
 	}
 }
 
-func replayMixed(f *fixture) {
-	f.start()
-	key := func(i int) string { return fmt.Sprint("key", i%2000) }
-	jobs := make([]job.Job, 3000)
-	for i := range jobs {
-		jobs[i] = keyed(key(i))
-	}
-	for round := range 2 {
-		answers, err := f.Accept(f.t.Context(), ledger.Batch{Jobs: jobs})
-		f.check(err)
-		for i, a := range answers {
-			if a.Err != nil || a.Job.ID != jobs[i%2000].ID || a.Replayed != (i >= 2000) {
-				f.t.Fatalf("round %d, answer %d = %s %t %v, want %s", round, i, a.Job.ID, a.Replayed, a.Err, jobs[i%2000].ID)
+// replayMixed accepts more jobs than there are keys, again after a lost answer,
+// and once more as jobs of others.
+func replayMixed(jobs int) func(f *fixture) {
+	return func(f *fixture) {
+		var rings bell
+		f.start(func(c *ledger.Config) { c.Bell = &rings })
+		keys := jobs * 2 / 3
+		batch := func() []job.Job {
+			all := make([]job.Job, jobs)
+			for i := range all {
+				all[i] = keyed(fmt.Sprint("key", i%keys))
+			}
+			return all
+		}
+		first := batch()
+		for round, now := range [][]job.Job{first, first, batch()} {
+			rings.rung = nil
+			answers, err := f.Accept(f.t.Context(), ledger.Batch{Jobs: now})
+			f.check(err)
+			for i, a := range answers {
+				if replayed := now[i].ID != first[i%keys].ID; a.Err != nil || a.Job.ID != first[i%keys].ID || a.Replayed != replayed {
+					f.t.Fatalf("round %d, answer %d = %s %t %v, want %s", round, i, a.Job.ID, a.Replayed, a.Err, first[i%keys].ID)
+				}
+			}
+			want := 0
+			if round < 2 {
+				want = keys
+			}
+			for _, b := range rings.rung {
+				want -= len(b.Jobs)
+				for _, id := range b.Jobs {
+					if !slices.ContainsFunc(first[:keys], func(j job.Job) bool { return j.ID == id }) {
+						f.t.Fatalf("round %d rang for %s, which is no job", round, id)
+					}
+				}
+			}
+			if want != 0 {
+				f.t.Errorf("round %d rang for %d jobs too few", round, want)
 			}
 		}
-	}
-	if n := f.count("SELECT count(*) FROM asyncops_jobs"); n != 2000 {
-		f.t.Errorf("rows = %d, want 2000", n)
+		if n := f.count("SELECT count(*) FROM asyncops_jobs"); n != keys {
+			f.t.Errorf("rows = %d, want %d", n, keys)
+		}
 	}
 }
 
