@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/asyncops/asyncops/internal/load"
 )
 
 // handlerCommand is the first argument with which the bench is the server of
@@ -73,5 +75,5 @@ func (b *bench) handlerRound(ctx context.Context, database string) error {
 	if err := p.await(ctx, healthy(addr)); err != nil {
 		return err
 	}
-	return b.submitTo(ctx, "submit/handler", "http://"+addr, 1, func() []*child { return []*child{p} })
+	return b.submitTo(ctx, "submit/handler", load.Target{URL: "http://" + addr}, 1, func() []*child { return []*child{p} })
 }

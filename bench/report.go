@@ -36,6 +36,8 @@ var rows = []row{
 	{"submit/rest one", "one job a request, REST, 1 connection", perSecond, "submit/handler", true, "time ≤ 1.5"},
 	{"submit/handler", "the INSERT behind a bare `net/http` handler, 1 connection", perSecond, "submit/plain", true, ""},
 	{"submit/plain", "plain INSERT and COMMIT, 1 caller", perSecond, "", false, ""},
+	{"submit/keyed", "one job a request with an idempotency key, REST, 64 connections", perSecond, "submit/rest", false, ""},
+	{"submit/keyed one", "one job a request with an idempotency key, REST, 1 connection", perSecond, "submit/rest one", true, ""},
 	{"batch/rest", "1000 jobs a request, REST, 1 connection", perSecond, "batch/river", false, ""},
 	{"batch/river", "River `InsertManyFast` of 1000, 1 caller", perSecond, "", false, ""},
 	{"process/fleet many", "no-op jobs, over Redis, 2000 at once", perSecond, "process/river", false, "≥ 1.3"},

@@ -52,8 +52,12 @@ func (b *bench) submitRound(ctx context.Context, database string) error {
 	for _, measure := range []struct {
 		key         string
 		connections int
-	}{{"submit/rest one", 1}, {"submit/rest", restConnections}} {
-		if err := b.submitTo(ctx, measure.key, "http://"+in.api, measure.connections, in.running); err != nil {
+		keyed       bool
+	}{
+		{"submit/rest one", 1, false}, {"submit/rest", restConnections, false},
+		{"submit/keyed one", 1, true}, {"submit/keyed", restConnections, true},
+	} {
+		if err := b.submitTo(ctx, measure.key, load.Target{URL: "http://" + in.api, Keyed: measure.keyed}, measure.connections, in.running); err != nil {
 			return err
 		}
 	}
@@ -61,10 +65,10 @@ func (b *bench) submitRound(ctx context.Context, database string) error {
 }
 
 // submitTo measures single submissions to a server.
-func (b *bench) submitTo(ctx context.Context, key, url string, connections int, processes func() []*child) error {
+func (b *bench) submitTo(ctx context.Context, key string, target load.Target, connections int, processes func() []*child) error {
 	callers := make([]load.Caller, connections)
 	for i := range callers {
-		conn, err := load.NewConn(load.Target{URL: url}, noopJob)
+		conn, err := load.NewConn(target, noopJob)
 		if err != nil {
 			return err
 		}

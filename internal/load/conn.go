@@ -33,6 +33,7 @@ type Target struct {
 	Key       string      // aok_<id>_<secret>; "" for a server that asks for none
 	UserAgent string      // "" sends none
 	TLS       *tls.Config // of https; nil trusts what the system trusts
+	Keyed     bool        // each submission has an idempotency key of its own
 }
 
 // Conn submits the same job again and again over one kept connection. It is
@@ -41,6 +42,7 @@ type Target struct {
 type Conn struct {
 	dial    func(context.Context) (net.Conn, error)
 	request []byte
+	key     []byte   // where request has the idempotency key; empty: nowhere
 	conn    net.Conn // nil: not connected
 	reader  *bufio.Reader
 }
@@ -66,9 +68,19 @@ func NewConn(target Target, submission sdk.Submission) (*Conn, error) {
 	var request strings.Builder
 	fmt.Fprintf(&request, "POST %s/v1/jobs HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", strings.TrimRight(u.EscapedPath(), "/"), u.Host, len(body))
 	_ = header.Write(&request) // a builder takes everything
+	keyAt, keyEnd := 0, 0
+	if target.Keyed {
+		request.WriteString("Idempotency-Key: ")
+		keyAt = request.Len()
+		request.WriteString(string(job.NewID()))
+		keyEnd = request.Len()
+		request.WriteString("\r\n")
+	}
 	request.WriteString("\r\n")
 	request.Write(body)
-	return &Conn{dial: dialer(u, target.TLS), request: []byte(request.String())}, nil
+	c := &Conn{dial: dialer(u, target.TLS), request: []byte(request.String())}
+	c.key = c.request[keyAt:keyEnd]
+	return c, nil
 }
 
 func dialer(u *url.URL, settings *tls.Config) func(context.Context) (net.Conn, error) {
@@ -136,6 +148,9 @@ func (c *Conn) Connect(ctx context.Context) error {
 // exchange sends the request and reads the answer, and reports whether the
 // connection can be used again.
 func (c *Conn) exchange() (id job.ID, keep bool, err error) {
+	if len(c.key) > 0 {
+		copy(c.key, job.NewID())
+	}
 	if _, err := c.conn.Write(c.request); err != nil {
 		return "", false, err
 	}

@@ -160,3 +160,31 @@ func TestConnToNobody(t *testing.T) {
 		t.Errorf("Submit = %v, want connection refused", err)
 	}
 }
+
+// Each submission of a keyed connection is a job of its own.
+func TestConnKeys(t *testing.T) {
+	t.Parallel()
+	keys := make(chan string, 3)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys <- r.Header.Get("Idempotency-Key")
+		w.Header().Set("Location", "/v1/jobs/"+string(testID))
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	t.Cleanup(web.Close)
+	conn, err := load.NewConn(load.Target{URL: web.URL, Keyed: true}, sdk.Submission{Kind: "system.noop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	seen := map[string]bool{}
+	for range cap(keys) {
+		if _, err := conn.Submit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		key := <-keys
+		if _, err := job.ParseID(key); err != nil || seen[key] {
+			t.Errorf("key %q: %v, seen before: %t", key, err, seen[key])
+		}
+		seen[key] = true
+	}
+}
