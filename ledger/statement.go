@@ -125,19 +125,26 @@ func (s *statement) values(args named) []any {
 
 // in is the prepared statement for use in db.
 func (s *statement) in(ctx context.Context, db bun.IDB) (*sql.Stmt, error) {
-	stmt := s.stmt.Load()
-	if stmt == nil {
-		made, err := s.pool.DB.PrepareContext(ctx, s.query)
-		if err != nil {
-			return nil, err
-		}
-		if stmt = made; !s.stmt.CompareAndSwap(nil, made) {
-			_ = made.Close() //nolint:sqlclosecheck // another call was faster
-			stmt = s.stmt.Load()
-		}
+	if err := s.ready(ctx); err != nil {
+		return nil, err
 	}
+	stmt := s.stmt.Load()
 	if tx, ok := db.(bun.Tx); ok {
 		return tx.StmtContext(ctx, stmt), nil // which ends with the transaction
 	}
 	return stmt, nil
+}
+
+// ready prepares the statement. It is called before a transaction that will run
+// it: within, that would take a second connection, for which all the others may
+// be waiting, too.
+func (s *statement) ready(ctx context.Context) error {
+	if s == nil || s.query == "" || s.stmt.Load() != nil {
+		return nil
+	}
+	stmt, err := s.pool.DB.PrepareContext(ctx, s.query)
+	if err == nil && !s.stmt.CompareAndSwap(nil, stmt) {
+		err = stmt.Close() //nolint:sqlclosecheck // another call was faster
+	}
+	return err
 }

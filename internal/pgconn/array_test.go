@@ -2,6 +2,7 @@ package pgconn_test
 
 import (
 	"database/sql"
+	"reflect"
 	"testing"
 
 	"github.com/asyncops/asyncops/internal/pgconn"
@@ -13,29 +14,28 @@ type row struct {
 	text string
 	none *string
 	n    int64
+	some *int64
+	few  int
 	yes  bool
 }
 
 func TestArray(t *testing.T) {
 	t.Parallel()
 	db := open(t, configOf(t, testkit.PostgresDatabase(t)))
-	word := "NULL"
+	word, number := `NULL "\`, int64(1<<62)
 	rows := []row{
 		{text: "", n: -1 << 63, yes: true},
-		{text: `{"a", b\` + "\n" + `'c' $1 ?}`, none: &word},
+		{text: `{"a", b\` + "\n" + `'c' $1 ?}`, none: &word, some: &number, few: -7},
 		{text: "NULL"}, {text: "ü, 日本"}, {text: " "}, {text: `\\"`},
 	}
 	for _, want := range [][]row{rows, nil} {
-		got := unnest(t, db, `SELECT * FROM unnest(CAST($1 AS text[]), CAST($2 AS text[]), CAST($3 AS bigint[]), CAST($4 AS boolean[]))`,
+		got := unnest(t, db, `SELECT * FROM unnest(CAST($1 AS text[]), CAST($2 AS text[]), CAST($3 AS bigint[]), CAST($4 AS boolean[]),
+			CAST($5 AS bigint[]), CAST($6 AS integer[]))`,
 			pgconn.Array(want, func(r *row) string { return r.text }), pgconn.Array(want, func(r *row) *string { return r.none }),
-			pgconn.Array(want, func(r *row) int64 { return r.n }), pgconn.Array(want, func(r *row) bool { return r.yes }))
-		if len(got) != len(want) {
-			t.Fatalf("%d rows, want %d", len(got), len(want))
-		}
-		for i, want := range want {
-			if got := got[i]; got.text != want.text || got.n != want.n || got.yes != want.yes || (got.none == nil) != (want.none == nil) {
-				t.Errorf("row %d = %+v, want %+v", i, got, want)
-			}
+			pgconn.Array(want, func(r *row) int64 { return r.n }), pgconn.Array(want, func(r *row) bool { return r.yes }),
+			pgconn.Array(want, func(r *row) *int64 { return r.some }), pgconn.Array(want, func(r *row) int { return r.few }))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("rows = %+v, want %+v", got, want)
 		}
 	}
 }
@@ -49,7 +49,7 @@ func unnest(t *testing.T, db *sql.DB, query string, arrays ...any) (got []row) {
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var r row
-		if err := rows.Scan(&r.text, &r.none, &r.n, &r.yes); err != nil {
+		if err := rows.Scan(&r.text, &r.none, &r.n, &r.yes, &r.some, &r.few); err != nil {
 			t.Fatal(err)
 		}
 		got = append(got, r)

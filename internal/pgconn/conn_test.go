@@ -2,6 +2,7 @@ package pgconn_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -187,4 +188,40 @@ func TestLiteral(t *testing.T) {
 			t.Errorf("SELECT %s = %q, %v", pgconn.Literal(want), got, err)
 		}
 	}
+}
+
+// Prepared statements do not keep their connections to a server that hangs.
+func TestCloseWhileTheServerHangs(t *testing.T) {
+	t.Parallel()
+	cfg := configOf(t, testkit.PostgresDatabase(t))
+	proxy := testkit.Proxy(t, cfg.Address)
+	cfg.Address = proxy.Addr()
+	db := open(t, cfg)
+	stmt, err := db.PrepareContext(t.Context(), "SELECT 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stmt.Close() }()
+	var txs []*sql.Tx
+	for range 6 { // each has a connection of its own
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		txs = append(txs, tx)
+		if _, err := tx.StmtContext(t.Context(), stmt).ExecContext(t.Context()); err != nil { //nolint:sqlclosecheck // it ends with tx
+			t.Fatal(err)
+		}
+	}
+	for _, tx := range txs {
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	proxy.Pause()
+	within(t, hang, func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	})
 }

@@ -97,14 +97,10 @@ func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, driver.
 // Query is not called: database/sql prefers QueryContext.
 func (s *stmt) Query([]driver.Value) (driver.Rows, error) { return nil, driver.ErrSkip }
 
-func (s *stmt) Close() error {
-	if !s.c.IsValid() {
-		return nil // it ended with its connection
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
-	defer cancel()
-	return s.c.call(ctx, func(context.Context) error { return s.inner.Close() })
-}
+// Close does nothing: a statement ends with its connection, which closes those
+// that it has first. To ask the server for each would keep a connection to one
+// that hangs open for seconds.
+func (s *stmt) Close() error { return nil }
 
 // endTimeout bounds what must run although no caller waits for it: the end of
 // a transaction or statement whose context is done already.
