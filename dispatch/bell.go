@@ -84,7 +84,9 @@ func (b *Bell) Share(queue string) (id string) { return b.shares.name(queue) }
 func (b *Bell) Ring(bells []job.Doorbell) {
 	if b.client == nil {
 		for _, bell := range bells {
-			b.bus.accepted(bell.Queue)
+			if len(bell.Jobs) > 0 {
+				b.bus.accepted(bell.Queue)
+			}
 		}
 		return
 	}
@@ -94,6 +96,7 @@ func (b *Bell) Ring(bells []job.Doorbell) {
 			continue
 		}
 		switch shared, late := b.shares.add(bell); {
+		case len(bell.Jobs) == 0: // it was only named
 		case late:
 			b.send(ringing{bells: []job.Doorbell{bell}, late: true})
 		case !shared:

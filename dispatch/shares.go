@@ -53,8 +53,9 @@ func (s *shares) name(queue string) string {
 	return at.bell.ID
 }
 
-// add takes the jobs of a doorbell that are committed, if it is a shared one.
-// late reports that it has been rung without them.
+// add takes the jobs of a doorbell that are committed, if it is a shared one; none
+// if the job that it was named for is not new. late reports that it has been
+// rung without them.
 func (s *shares) add(bell job.Doorbell) (shared, late bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,6 +65,9 @@ func (s *shares) add(bell job.Doorbell) (shared, late bool) {
 		return late, late
 	}
 	at.bell.Jobs = append(at.bell.Jobs, bell.Jobs...)
+	if len(bell.Jobs) == 0 {
+		at.named--
+	}
 	rest := bellRest - time.Since(s.latest)
 	switch {
 	case s.closed, rest <= 0 && len(at.bell.Jobs) == at.named:

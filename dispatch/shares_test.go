@@ -37,6 +37,11 @@ func (w *tower) name(queue string, id job.ID) (commit func() (shared, late bool)
 	return func() (bool, bool) { return w.shares.add(bell) }
 }
 
+// leave says that a job which a doorbell was named for is not new.
+func (w *tower) leave(queue string) {
+	w.shares.add(job.Doorbell{ID: w.shares.name(queue), Queue: queue})
+}
+
 func (w *tower) want(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -119,4 +124,25 @@ func TestForeignDoorbellIsNotShared(t *testing.T) {
 	if shared, late := w.shares.add(job.Doorbell{ID: "other", Queue: "q", Jobs: []job.ID{"b"}}); shared || late {
 		t.Errorf("add = %v, %v, want false, false", shared, late)
 	}
+}
+
+// A job that turned out not to be new keeps no other one waiting.
+func TestLoneJobsThatAreNotNew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTower()
+		w.leave("q")
+		w.want(t)
+		w.name("q", "a")()
+		w.want(t, "q[a] 0s")
+		time.Sleep(time.Second)
+		commit := w.name("q", "b")
+		w.leave("q")
+		w.want(t)
+		commit()
+		w.want(t, "q[b] 1s")
+		if len(w.shares.rung) != 0 {
+			t.Errorf("%d doorbells wait for jobs that there are not", len(w.shares.rung))
+		}
+	})
 }

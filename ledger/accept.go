@@ -133,7 +133,7 @@ func (l *Ledger) newWrite(b Batch) (*write, error) {
 			w.answers[i].Err = err
 			continue
 		}
-		row, err := l.dialect.insertRow(j)
+		row, err := newRow(j)
 		if err != nil {
 			return nil, err
 		}

@@ -187,14 +187,14 @@ func (l *Ledger) insertAlertJobs(ctx context.Context, tx bun.Tx, jobs []job.Job,
 	}
 	rows := make([]insertRow, len(jobs))
 	for i := range jobs {
-		row, err := l.dialect.insertRow(&jobs[i])
+		row, err := newRow(&jobs[i])
 		if err != nil {
 			return err
 		}
 		rows[i] = row
 	}
 	if l.cfg.Bell != nil {
-		ringer.assign(rows, l.dialect.now)
+		ringer.assign(rows)
 	}
 	_, err := l.insertFires(ctx, tx, rows)
 	return err

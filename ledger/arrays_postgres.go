@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"cmp"
-	"math"
 	"slices"
 
 	"github.com/asyncops/asyncops/internal/pgconn"
@@ -35,9 +33,9 @@ const insertOthers = `created_at, deadline, expires_at, retention, max_attempts,
 func insertColumns(rows []insertRow) named {
 	return named{
 		"id":           pgconn.Array(rows, func(r *insertRow) string { return string(r.ID) }),
-		"due":          pgconn.Array(rows, func(r *insertRow) bool { return r.RunAt.sql != "" }),
-		"run_at":       pgconn.Array(rows, func(r *insertRow) int64 { return cmp.Or(int64(r.RunAt.at), math.MaxInt64) }),
-		"rung":         pgconn.Array(rows, func(r *insertRow) bool { return r.RungAt.sql != "" }),
+		"due":          pgconn.Array(rows, func(r *insertRow) bool { return r.RunAt.clock }),
+		"run_at":       pgconn.Array(rows, func(r *insertRow) int64 { return r.RunAt.latest() }),
+		"rung":         pgconn.Array(rows, func(r *insertRow) bool { return r.RungAt.clock }),
 		"created_at":   pgconn.Array(rows, func(r *insertRow) int64 { return int64(r.CreatedAt) }),
 		"deadline":     sparse(rows, func(r *insertRow) *int64 { return (*int64)(r.Deadline) }),
 		"expires_at":   sparse(rows, func(r *insertRow) *int64 { return (*int64)(r.ExpiresAt) }),

@@ -15,6 +15,7 @@ var errRefused = errors.New("a job of an atomic batch was refused")
 
 // attempt is one try to commit a group, with its doorbells in ringer.
 func (g *groupWriter) attempt(ctx context.Context, group []*write, ringer *ringer) error {
+	queries := &g.ledger.queries
 	ringer.bells = nil
 	keyed, rows := false, 0
 	for _, w := range group {
@@ -25,9 +26,12 @@ func (g *groupWriter) attempt(ctx context.Context, group []*write, ringer *ringe
 		if !keyed {
 			return g.insert(ctx, g.ledger.write, group, ringer)
 		}
-		if g.ledger.queries.insertKeyed != nil {
+		if queries.insertKeyed != nil {
 			return g.insertKeyed(ctx, group, ringer)
 		}
+	}
+	if err := errors.Join(queries.insertOne.ready(ctx), queries.insertMany.ready(ctx)); err != nil {
+		return err
 	}
 	err := g.ledger.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		if keyed {
@@ -67,7 +71,7 @@ func (g *groupWriter) newRows(group []*write, ringer *ringer) []insertRow {
 		}
 	}
 	if g.ledger.cfg.Bell != nil {
-		ringer.assign(rows, g.ledger.dialect.now)
+		ringer.assign(rows)
 	}
 	return rows
 }
@@ -88,7 +92,7 @@ func (l *Ledger) newRinger() *ringer {
 
 // assign groups the rows that may start at once by queue and, if doorbells are
 // rung now, writes the doorbell's id into each.
-func (r *ringer) assign(rows []insertRow, now string) {
+func (r *ringer) assign(rows []insertRow) {
 	open := map[string]int{} // queue to the index of its bell that has room
 	for i := range rows {
 		row := &rows[i]
@@ -103,12 +107,13 @@ func (r *ringer) assign(rows []insertRow, now string) {
 		}
 		r.bells[at].Jobs = append(r.bells[at].Jobs, row.ID)
 		if r.ready {
-			row.Doorbell, row.RungAt.sql = orNull(r.bells[at].ID), now
+			row.Doorbell, row.RungAt.clock = orNull(r.bells[at].ID), true
 		}
 	}
 }
 
-// leaveOut takes jobs off their doorbells that turned out not to be new.
+// leaveOut takes jobs off their doorbells that turned out not to be new. A
+// doorbell without jobs remains, for whoever has shared it.
 func (r *ringer) leaveOut(claimants []claimant) {
 	replayed := map[job.ID]bool{}
 	for _, c := range claimants {
@@ -119,7 +124,6 @@ func (r *ringer) leaveOut(claimants []claimant) {
 	for i := range r.bells {
 		r.bells[i].Jobs = slices.DeleteFunc(r.bells[i].Jobs, func(id job.ID) bool { return replayed[id] })
 	}
-	r.bells = slices.DeleteFunc(r.bells, func(b job.Doorbell) bool { return len(b.Jobs) == 0 })
 }
 
 // id is the name of the doorbell at the index, for a queue and possibly a lone

@@ -13,8 +13,6 @@ type dialect struct {
 	name string
 	// now is the database's clock in microseconds since 1970.
 	now string
-	// least is the function that returns the least of its arguments.
-	least string
 	// prepares is true where statements are prepared: see statement.
 	prepares bool
 	// among is what comes after id where it is to be one of those that an

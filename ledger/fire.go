@@ -54,6 +54,9 @@ func (l *Ledger) Fire(
 	except ...string,
 ) (job.Fired, error) {
 	var fired job.Fired
+	if err := l.queries.insertFires.ready(ctx); err != nil {
+		return fired, l.wrap(err, "fire schedules")
+	}
 	ringer := l.newRinger()
 	err := l.transact(ctx, func(tx bun.Tx) (err error) {
 		ringer.bells = nil
@@ -100,7 +103,7 @@ func (l *Ledger) fire(
 			continue
 		}
 		for j := range f.Jobs {
-			row, err := l.dialect.insertRow(&f.Jobs[j])
+			row, err := newRow(&f.Jobs[j])
 			if err != nil {
 				return fired, err
 			}
@@ -116,7 +119,7 @@ func (l *Ledger) fire(
 		return fired, nil
 	}
 	if l.cfg.Bell != nil {
-		ringer.assign(rows, l.dialect.now)
+		ringer.assign(rows)
 	}
 	made, err := l.insertFires(ctx, tx, rows)
 	if err != nil {

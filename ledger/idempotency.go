@@ -110,16 +110,18 @@ func answerClaimants(claimants []claimant, holders map[keyName]keyRow) error {
 		if !ok {
 			return errKeyVanished
 		}
-		answer := &c.write.answers[c.index]
-		answer.Replayed, answer.Err = holder.JobID != c.JobID, nil
-		if answer.Replayed {
-			answer.Job.ID = holder.JobID
-			if holder.Fingerprint != c.Fingerprint {
-				answer.Err = job.ErrIdempotencyMismatch
-			}
-		}
+		c.answer(holder)
 	}
 	return nil
+}
+
+// answer says whose the claimant's key is.
+func (c *claimant) answer(holder keyRow) {
+	answer := &c.write.answers[c.index]
+	answer.Job.ID, answer.Replayed, answer.Err = holder.JobID, holder.JobID != c.JobID, nil
+	if answer.Replayed && holder.Fingerprint != c.Fingerprint {
+		answer.Err = job.ErrIdempotencyMismatch
+	}
 }
 
 // insertKeyed takes the group's keys and writes the jobs that got theirs, or have
@@ -127,9 +129,8 @@ func answerClaimants(claimants []claimant, holders map[keyName]keyRow) error {
 func (g *groupWriter) insertKeyed(ctx context.Context, group []*write, ringer *ringer) error {
 	l := g.ledger
 	claimants, wanted := claimantsOf(group)
-	for _, c := range claimants { // whatever an earlier try has found
-		answer := &c.write.answers[c.index]
-		answer.Replayed, answer.Err = false, nil
+	for _, c := range claimants {
+		c.answer(c.keyRow) // whatever an earlier try has found
 	}
 	args := l.dialect.insertArgs(g.newRows(group, ringer))
 	maps.Copy(args, l.dialect.keyArgs(wanted))
@@ -140,15 +141,19 @@ func (g *groupWriter) insertKeyed(ctx context.Context, group []*write, ringer *r
 	if len(taken) == len(claimants) {
 		return nil
 	}
+	// The jobs are durable by now: only this is tried again.
 	holders := make(map[keyName]keyRow, len(wanted))
-	if err := findHolders(ctx, l.write, wanted, taken, holders); err != nil {
-		return err
+	var err error
+	for try := 1; ; try++ {
+		if err = findHolders(ctx, l.write, wanted, taken, holders); err == nil || try == maxTries || !pause(ctx, try) {
+			break
+		}
 	}
-	if err := answerClaimants(claimants, holders); err != nil {
-		return err
+	if err == nil {
+		err = answerClaimants(claimants, holders)
 	}
 	ringer.leaveOut(claimants)
-	return nil
+	return err
 }
 
 // keyNames are written as the lines of a VALUES list.

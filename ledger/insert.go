@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -47,7 +46,7 @@ type insertRow struct {
 // args are the arguments of dialect.insertOne.
 func (r *insertRow) args() named {
 	return named{
-		"id": string(r.ID), "due": r.RunAt.sql != "", "run_at": cmp.Or(int64(r.RunAt.at), math.MaxInt64), "rung": r.RungAt.sql != "",
+		"id": string(r.ID), "due": r.RunAt.clock, "run_at": r.RunAt.latest(), "rung": r.RungAt.clock,
 		"created_at": int64(r.CreatedAt), "deadline": (*int64)(r.Deadline), "expires_at": (*int64)(r.ExpiresAt), "retention": r.Retention,
 		"max_attempts": r.MaxAttempts, "kind": r.Kind, "queue": r.Queue, "state": string(r.State), "delivery": string(r.Delivery),
 		"run_once": r.RunOnce, "owner": r.Owner, "key": r.Key, "doorbell": r.Doorbell, "traceparent": r.Traceparent, "tags": r.Tags,
@@ -112,20 +111,29 @@ func unused(rows []insertRow) []string {
 
 // moment is a time that the database's clock has a say in.
 type moment struct {
-	at  micros
-	sql string // in its place, unless empty
+	at    micros // 0: none
+	clock bool   // not later than the database's clock says
 }
 
-// AppendQuery implements schema.QueryAppender.
-func (m moment) AppendQuery(_ schema.QueryGen, b []byte) ([]byte, error) {
-	if m.sql != "" {
-		return append(b, m.sql...), nil
+// latest is the time, unless the clock's is to be taken and is earlier.
+func (m moment) latest() int64 {
+	if m.clock && m.at == 0 {
+		return math.MaxInt64
 	}
-	return strconv.AppendInt(b, int64(m.at), 10), nil
+	return int64(m.at)
 }
 
-// insertRow is the job's row, for a job that invalid finds no fault with.
-func (d *dialect) insertRow(j *job.Job) (insertRow, error) {
+// AppendQuery implements schema.QueryAppender, for SQLite.
+func (m moment) AppendQuery(_ schema.QueryGen, b []byte) ([]byte, error) {
+	if !m.clock {
+		return strconv.AppendInt(b, m.latest(), 10), nil
+	}
+	b = strconv.AppendInt(append(b, "min("...), m.latest(), 10)
+	return append(b, ", "+sqlite.now+")"...), nil
+}
+
+// newRow is the job's row, for a job that invalid finds no fault with.
+func newRow(j *job.Job) (insertRow, error) {
 	r := insertRow{
 		ID: j.ID, RunAt: moment{at: microsOf(j.RunAt)}, CreatedAt: microsOf(j.CreatedAt), MaxAttempts: j.MaxAttempts, Kind: j.Kind,
 		Queue: j.Queue, State: j.State, Delivery: j.Delivery, RunOnce: j.RunOnce, Owner: j.Owner, Key: orNull(j.IdempotencyKey), Args: string(j.Args),
@@ -133,10 +141,7 @@ func (d *dialect) insertRow(j *job.Job) (insertRow, error) {
 		Retention: orNull(j.Options.Retention.Microseconds()), Schedule: orNull(j.Schedule), FireAt: orNull(microsOf(j.FireAt)),
 	}
 	if j.State == job.Pending { // due at once, whatever the caller's clock says
-		r.RunAt.sql = d.now
-		if r.RunAt.at != 0 {
-			r.RunAt.sql = d.least + "(" + strconv.FormatInt(int64(r.RunAt.at), 10) + ", " + d.now + ")"
-		}
+		r.RunAt.clock = true
 	}
 	if len(j.Tags) > 0 {
 		text, err := jsonText(j.Tags)

@@ -46,11 +46,13 @@ type Bell interface {
 	// the relay rings for them later.
 	Ready() bool
 	// Share names the doorbell of one pending job of a queue that is about to be
-	// committed by itself. Others may get the same.
+	// committed by itself, unless its key turns out to be taken. Others may get
+	// the same.
 	Share(queue string) (id string)
 	// Ring is called after the commit of jobs that may start at once. A
 	// doorbell without an ID is not recorded: its jobs wait for the relay, or
-	// for a worker in this process.
+	// for a worker in this process. One without jobs was named for a job that
+	// was not new.
 	Ring([]job.Doorbell)
 }
 

@@ -20,7 +20,6 @@ const postgresNow = "(date_part('epoch', statement_timestamp()) * 1000000)::bigi
 var postgres = dialect{
 	name:        "postgres",
 	now:         postgresNow,
-	least:       "least",
 	prepares:    true,
 	among:       func(arg string) string { return "= ANY(CAST(" + arg + " AS uuid[]))" },
 	list:        func(ids []job.ID) any { return pgconn.Array(ids, func(id *job.ID) string { return string(*id) }) },

@@ -13,7 +13,6 @@ import (
 var sqlite = dialect{
 	name:         "sqlite",
 	now:          "CAST(unixepoch('now', 'subsec') * 1000000 AS INTEGER)",
-	least:        "min",
 	among:        func(arg string) string { return "IN (" + arg + ")" },
 	list:         func(ids []job.ID) any { return bun.List(ids) },
 	outcomes:     func(bool) string { return "?outcomes" },

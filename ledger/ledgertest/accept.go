@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"context"
 	"encoding/json"
 	"reflect"
 	"strconv"
@@ -19,8 +20,10 @@ func acceptTests() tests {
 		"10,000 in one batch":             acceptLarge,
 		"nothing":                         acceptNothing,
 		"a bad row fails no neighbor":     acceptBadRow,
+		"a bad row lends its key to none": acceptBadKeyed,
 		"text that cannot be stored":      acceptBadText,
 		"a job begins at the beginning":   acceptBadState,
+		"one connection":                  acceptOneConnection,
 		"saturation":                      acceptSaturated,
 		"the caller leaves":               acceptLeft,
 		"doorbells":                       acceptBells,
@@ -128,5 +131,22 @@ func acceptNothing(f *fixture) {
 	f.start()
 	if answers, err := f.Accept(f.t.Context(), ledger.Batch{}); err != nil || len(answers) != 0 {
 		f.t.Errorf("Accept(no jobs) = %v, %v; want nothing", answers, err)
+	}
+}
+
+// acceptOneConnection does with one connection whatever is a transaction.
+func acceptOneConnection(f *fixture) {
+	f.start(func(c *ledger.Config) { c.PoolSize = 1 })
+	ctx, cancel := context.WithTimeout(f.t.Context(), patience/2)
+	defer cancel()
+	_, err := f.Accept(ctx, ledger.Batch{Jobs: []job.Job{keyed("a"), keyed("b")}, Atomic: true})
+	f.check(err)
+	f.put(newSchedule("s", virtual))
+	fired, err := f.Fire(ctx, virtual, 10, minutely)
+	f.check(err)
+	id := fired.Jobs[0].ID
+	f.claim(f.join(), id)
+	if superseded, err := f.Finish(ctx, []job.Outcome{{Job: id, Epoch: 1, State: job.Retry}}); err != nil || superseded != nil {
+		f.t.Errorf("Finish() = %v, %v", superseded, err)
 	}
 }

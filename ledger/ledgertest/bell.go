@@ -14,16 +14,31 @@ type bell struct {
 	silent bool
 	mu     sync.Mutex
 	rung   []job.Doorbell // guarded by mu
+	shared map[string]int // for how many jobs a doorbell was named that were not told of; guarded by mu
 }
 
 func (b *bell) Ready() bool { return !b.silent }
 
-func (b *bell) Share(string) string { return string(job.NewID()) }
+func (b *bell) Share(string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shared == nil {
+		b.shared = map[string]int{}
+	}
+	id := string(job.NewID())
+	b.shared[id]++
+	return id
+}
 
 func (b *bell) Ring(bells []job.Doorbell) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.rung = append(b.rung, bells...)
+	for _, rung := range bells {
+		delete(b.shared, rung.ID)
+		if len(rung.Jobs) > 0 {
+			b.rung = append(b.rung, rung)
+		}
+	}
 }
 
 func acceptBells(f *fixture) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/asyncops/asyncops/job"
@@ -35,6 +36,33 @@ func acceptBadRow(f *fixture) {
 	wg.Wait()
 	if got := f.count("SELECT count(*) FROM asyncops_jobs"); got != 2*56 {
 		f.t.Errorf("rows = %d, want %d", got, 2*56)
+	}
+}
+
+// acceptBadKeyed: who waits for the key of a row that the database refuses gets a
+// job of its own, or none.
+func acceptBadKeyed(f *fixture) {
+	f.start()
+	f.sql("%s", f.db.Refuse)
+	var wg sync.WaitGroup
+	for n := range 64 {
+		wg.Go(func() {
+			j := keyed(strconv.Itoa(n / 2))
+			if n%2 == 0 {
+				j.Kind = "refused"
+			}
+			answers, err := f.Accept(f.t.Context(), ledger.Batch{Jobs: []job.Job{j}})
+			switch {
+			case err != nil && n%2 == 1:
+				f.t.Errorf("Accept() = %v, want a job", err)
+			case err == nil && f.count("SELECT count(*) FROM asyncops_jobs WHERE id = '%s'", answers[0].Job.ID) != 1:
+				f.t.Errorf("job %s was answered with %s, which there is not", j.ID, answers[0].Job.ID)
+			}
+		})
+	}
+	wg.Wait()
+	if got := f.count("SELECT count(*) FROM asyncops_jobs"); got != 32 {
+		f.t.Errorf("rows = %d, want 32", got)
 	}
 }
 
