@@ -30,7 +30,7 @@ func (g *groupWriter) attempt(ctx context.Context, group []*write, ringer *ringe
 			return g.insertKeyed(ctx, group, ringer)
 		}
 	}
-	if err := errors.Join(queries.insertOne.ready(ctx), queries.insertMany.ready(ctx)); err != nil {
+	if err := queries.ready(ctx); err != nil {
 		return err
 	}
 	err := g.ledger.write.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {

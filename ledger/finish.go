@@ -38,9 +38,6 @@ func (l *Ledger) Finish(ctx context.Context, outcomes []job.Outcome) (superseded
 	if parking {
 		query = l.queries.finishParking
 	}
-	if err := query.ready(ctx); err != nil {
-		return nil, l.wrap(err, "finish")
-	}
 	var written []run
 	if !slices.ContainsFunc(outcomes, keepsAttempt) && !slices.ContainsFunc(outcomes, dropsNotes) {
 		err = l.again(ctx, func() error {

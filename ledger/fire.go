@@ -54,9 +54,6 @@ func (l *Ledger) Fire(
 	except ...string,
 ) (job.Fired, error) {
 	var fired job.Fired
-	if err := l.queries.insertFires.ready(ctx); err != nil {
-		return fired, l.wrap(err, "fire schedules")
-	}
 	ringer := l.newRinger()
 	err := l.transact(ctx, func(tx bun.Tx) (err error) {
 		ringer.bells = nil

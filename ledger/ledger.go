@@ -178,9 +178,18 @@ func (l *Ledger) again(ctx context.Context, f func() error) error {
 	}
 }
 
-// transact runs f in one transaction of the writing side. f may run again
-// after a deadlock, so it must not keep what it learned from a failed run.
+// transact runs f in one transaction of the writing side, in which it may run
+// the prepared statements. f may run again after a deadlock, so it must not keep
+// what it learned from a failed run.
 func (l *Ledger) transact(ctx context.Context, f func(tx bun.Tx) error) error {
+	if err := l.queries.ready(ctx); err != nil {
+		return err
+	}
+	return l.atomically(ctx, f)
+}
+
+// atomically is transact before there is a schema.
+func (l *Ledger) atomically(ctx context.Context, f func(tx bun.Tx) error) error {
 	return l.again(ctx, func() error {
 		return l.write.RunInTx(ctx, nil, func(_ context.Context, tx bun.Tx) error { return f(tx) })
 	})

@@ -60,7 +60,7 @@ const migrationLock = 7_230_914_465_082_115_191
 // may call it at once; the others wait and find nothing to do.
 func (l *Ledger) Migrate(ctx context.Context) ([]Migration, error) {
 	var applied []Migration
-	err := l.transact(ctx, func(tx bun.Tx) error {
+	err := l.atomically(ctx, func(tx bun.Tx) error {
 		applied = nil
 		if l.dialect.name == postgres.name { // SQLite's transaction holds the file already
 			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", int64(migrationLock)); err != nil {

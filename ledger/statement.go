@@ -135,9 +135,19 @@ func (s *statement) in(ctx context.Context, db bun.IDB) (*sql.Stmt, error) {
 	return stmt, nil
 }
 
-// ready prepares the statement. It is called before a transaction that will run
-// it: within, that would take a second connection, for which all the others may
-// be waiting, too.
+// ready prepares the statements. It is called before a transaction: within, that
+// would take a second connection, for which all the others may be waiting, too.
+func (s *statements) ready(ctx context.Context) error {
+	for _, one := range []*statement{
+		s.insertOne, s.insertMany, s.insertKeyed, s.insertFires, s.claim, s.claimDue, s.finish, s.finishParking,
+	} {
+		if err := one.ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *statement) ready(ctx context.Context) error {
 	if s == nil || s.query == "" || s.stmt.Load() != nil {
 		return nil
