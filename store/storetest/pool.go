@@ -80,8 +80,12 @@ func testPoolSize(t *testing.T, h Harness) {
 	// An interrupted statement costs its connection at some databases: open them
 	// all again.
 	f.quickly(5)
+	kept := 2
+	if h.Server == nil {
+		kept++ // a file has a connection of its own for writing, which Watch has used
+	}
 	f.watch()
-	f.awaitStats(func(s store.Stats) bool { return s.InUse == 0 && s.Idle <= 2 })
+	f.awaitStats(func(s store.Stats) bool { return s.InUse == 0 && s.Idle <= kept })
 	f.quickly(2)
 	if s := f.Stats(); s.Idle == 0 {
 		t.Errorf("Stats() = %+v, want connections that stay open", s)
