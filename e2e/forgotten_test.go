@@ -39,7 +39,13 @@ func testEffectsOutliveTheirWorker(t *testing.T, d dialect) {
 		}}})
 	}
 	ids := s.mustBatch(t, jobs)
-	s.awaitCount(t, startTimeout, "active", len(ids))
+	// That they are claimed is in the ledger before the worker hears of it.
+	testkit.Eventually(t, startTimeout, 5*time.Millisecond, func() error {
+		if n := doomed.probe.metric(t, "asyncops_jobs_active"); int(n) != len(ids) {
+			return fmt.Errorf("the worker runs %v jobs, want %d", n, len(ids))
+		}
+		return nil
+	})
 	toLedger.Down()
 	unlock()
 	testkit.Eventually(t, startTimeout, 5*time.Millisecond, func() error {
