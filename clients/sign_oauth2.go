@@ -193,7 +193,7 @@ func tokenError(err error) *authError {
 		}
 		return &authError{class: job.ClassRetryable, code: job.CodeAuthFailed, message: what}
 	case asked && errors.Is(err, context.DeadlineExceeded):
-		unreachable.message, unreachable.err = "its token_url gave no answer in time", request.Err
+		unreachable.code, unreachable.message, unreachable.err = job.CodeTimeout, errTokenAwaited.Error(), request.Err
 		return unreachable
 	case asked:
 		unreachable.message, unreachable.err = "its token_url cannot be reached: "+whyUnreachable(request.Err), request.Err
